@@ -1,0 +1,139 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * The one door to native/: every class and function of the addon, typed. Nothing above this file knows how
+ * the binary is found or loaded. Every failing system call throws a NativeError.
+ */
+
+/** An Error as native/ throws it for a failed system call: `UioRegion.open: EBUSY ... '/dev/uio0'`. */
+export interface NativeError extends Error {
+  /** errno's name: `EBUSY`. */
+  code: string;
+  /** errno, negative, as Node's own errors have it. */
+  errno: number;
+  /** The system call: `open`, `mmap`, `fallocate`. */
+  syscall: string;
+  path?: string;
+}
+
+/** The consumer's side of a mapped TCMU region (native/uio-region.cc, or native/memory-region.cc in tests). */
+export interface RegionHandle {
+  /** The whole region: mailbox, command ring and data area. Detached (byteLength 0) after close(). */
+  readonly buffer: ArrayBuffer;
+  /** cmd_head of the mailbox, loaded with acquire semantics: a byte offset into the command ring. */
+  loadHead(): number;
+  /** Publish cmd_tail with release semantics. */
+  storeTail(tail: number): void;
+  /** Ring the doorbell: tell the producer that entries up to the tail are complete. */
+  kick(): void;
+  /**
+   * Start polling in the calling thread's event loop. The pending wake-up is read off the descriptor before
+   * the callback runs, so that a command which arrives during the callback wakes it again.
+   */
+  onCommand(callback: () => void): void;
+  /** Keep (true, the default) or no longer keep (false) the event loop alive. */
+  setRef(referenced: boolean): void;
+  /** Stop polling, unmap, close the descriptor. Idempotent. */
+  close(): void;
+}
+
+export interface UioRegionConstructor {
+  /**
+   * @param path the character device, `/dev/uio3`
+   * @param size bytes to map: exactly what /sys/class/uio/uioN/maps/map0/size says
+   */
+  new (path: string, size: number): RegionHandle;
+}
+
+/** Descriptors by which both sides of a MemoryRegion, in any threads of one process, share one region. */
+export interface MemoryRegionDescriptors {
+  memory: number;
+  wake: number;
+  doorbell: number;
+  size: number;
+}
+
+/** A region of ordinary shared memory with two eventfds: UioRegion's behaviour without a kernel. */
+export interface MemoryRegionHandle extends RegionHandle {
+  /** Hand these to `MemoryRegion.attach` in another thread. They live as long as this handle. */
+  readonly descriptors: MemoryRegionDescriptors;
+  /** The producer's side: publish cmd_head with release semantics. */
+  storeHead(head: number): void;
+  /** The producer's side: cmd_tail with acquire semantics. */
+  loadTail(): number;
+  /** The producer's side: wake the consumer. */
+  wake(): void;
+  /** The producer's side: called in this thread's loop at each doorbell. */
+  onDoorbell(callback: () => void): void;
+}
+
+export interface MemoryRegionConstructor {
+  /** @param size bytes */
+  new (size: number): MemoryRegionHandle;
+  /** Map the same memory once more (another thread's handle); duplicates the descriptors. */
+  attach(descriptors: MemoryRegionDescriptors): MemoryRegionHandle;
+}
+
+/** A generic-netlink socket, polled in the calling thread's loop. Whole datagrams in and out; no parsing. */
+export interface NetlinkSocketHandle {
+  /** The port id the kernel gave this socket. */
+  readonly portId: number;
+  /** Receive buffer in bytes, as the kernel reports it after SO_RCVBUFFORCE. */
+  readonly receiveBufferSize: number;
+  send(datagram: Uint8Array): void;
+  /** Called for each datagram received. The array is the callee's to keep. */
+  onMessage(callback: (datagram: Uint8Array) => void): void;
+  /** NETLINK_ADD_MEMBERSHIP. */
+  joinGroup(group: number): void;
+  setRef(referenced: boolean): void;
+  close(): void;
+}
+
+export interface NetlinkSocketConstructor {
+  /** @param receiveBuffer bytes asked for with SO_RCVBUFFORCE (SO_RCVBUF where not allowed) */
+  new (receiveBuffer: number): NetlinkSocketHandle;
+}
+
+export interface NativeBinding {
+  UioRegion: UioRegionConstructor;
+  MemoryRegion: MemoryRegionConstructor;
+  NetlinkSocket: NetlinkSocketConstructor;
+  /**
+   * sd_notify(3): send `state` to $NOTIFY_SOCKET.
+   * @returns false where no service manager listens
+   */
+  notify(state: string): boolean;
+  /** fallocate(2) with FALLOC_FL_PUNCH_HOLE|KEEP_SIZE; bytes. */
+  punchHole(fd: number, offset: number, length: number): void;
+  /** fallocate(2) with FALLOC_FL_ZERO_RANGE|KEEP_SIZE; bytes. */
+  zeroRange(fd: number, offset: number, length: number): void;
+  /** BLKDISCARD on a block device; bytes. */
+  discardBlocks(fd: number, offset: number, length: number): void;
+  /** BLKZEROOUT on a block device; bytes. */
+  zeroBlocks(fd: number, offset: number, length: number): void;
+  /** BLKGETSIZE64: the size of a block device in bytes. */
+  blockDeviceSize(fd: number): number;
+  /** lseek(2) with SEEK_DATA or SEEK_HOLE. @returns the offset found in bytes, or -1 for ENXIO (past the last data) */
+  seek(fd: number, offset: number, whence: 'data' | 'hole'): number;
+  /**
+   * preadv(2)/pwritev(2) in this thread, synchronously, into any kind of buffer.
+   * @returns bytes transferred, which may be fewer than asked
+   */
+  preadv(fd: number, buffers: readonly Uint8Array[], offset: number): number;
+  pwritev(fd: number, buffers: readonly Uint8Array[], offset: number): number;
+  /** An ArrayBuffer whose first byte is aligned (O_DIRECT). @param size bytes @param alignment bytes, a power of two */
+  alignedBuffer(size: number, alignment: number): ArrayBuffer;
+}
+
+let loaded: NativeBinding | undefined;
+
+/** The addon, loaded at first use: src/scsi and the emulator work where it cannot be built. */
+export function native(): NativeBinding {
+  if (loaded === undefined) {
+    const require = createRequire(import.meta.url);
+    const load = require('node-gyp-build') as (directory: string) => NativeBinding;
+    loaded = load(fileURLToPath(new URL('../../', import.meta.url)));
+  }
+  return loaded;
+}

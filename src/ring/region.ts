@@ -1,0 +1,18 @@
+/**
+ * Where a ring lives: a mapped UIO device (native/uio-region.cc) or the emulator (lunette/testing). The
+ * layout of `buffer` is that of uapi/linux/target_core_user.h: mailbox, command ring, data area.
+ */
+export interface RingRegion {
+  /** The whole region in one ArrayBuffer; offsets in ring entries count from its first byte. */
+  readonly buffer: ArrayBuffer;
+  /** cmd_head with acquire semantics: a byte offset into the command ring. */
+  loadHead(): number;
+  /** Publish cmd_tail (a byte offset into the command ring) with release semantics. */
+  storeTail(tail: number): void;
+  /** Ring the doorbell: everything before the stored tail is complete. */
+  kick(): void;
+  /** Call back at each wake-up, from the event loop; the wake-up is consumed before the call. */
+  onCommand(callback: () => void): void;
+  /** Release the memory; `buffer` is detached where the platform can. Idempotent. */
+  close(): void;
+}

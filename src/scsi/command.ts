@@ -1,0 +1,43 @@
+import type { CommandContext } from './disk.js';
+
+/** Buffers of one direction of a command, in order. The arrays are reused: valid until the command completes. */
+export interface DataBuffer {
+  /** Views of the transport's memory. */
+  readonly segments: readonly Uint8Array[];
+  /** Bytes over all segments. */
+  readonly byteLength: number;
+}
+
+/**
+ * One SCSI command as a transport hands it to a logical unit (SAM-5 5.1 "Execute Command procedure call").
+ * Transports reuse these objects: nothing here is valid after complete().
+ */
+export interface ScsiCommand {
+  /** Holds the CDB in its first `cdbLength` bytes; what follows is left over from earlier commands. */
+  readonly cdb: Uint8Array;
+  /** Bytes the transport delivered: 1 to 260. */
+  readonly cdbLength: number;
+  /**
+   * Data-Out and Data-In. A transport that is not told the direction (TCMU) gives the same buffer as both;
+   * the command table knows which one the command means.
+   */
+  readonly dataOut: DataBuffer;
+  readonly dataIn: DataBuffer;
+  /** What the handler's verbs are given; `fua` and `dpo` are set from the CDB before they run. */
+  readonly context: MutableCommandContext;
+  /**
+   * Answer. To be called exactly once.
+   * @param status SAM-5 status code
+   * @param sense sense data with CHECK CONDITION; copied before the call returns
+   * @param readLength bytes of Data-In that are valid, where fewer than the buffer holds
+   */
+  complete(status: number, sense?: Uint8Array, readLength?: number): void;
+}
+
+export type MutableCommandContext = { -readonly [Key in keyof CommandContext]: CommandContext[Key] };
+
+/** An I_T nexus: one initiator port's view of the logical unit (SAM-5 4.7). Compared by identity. */
+export interface Nexus {
+  /** Names the initiator in logs: an iSCSI name, `tcmu` for LIO. */
+  readonly name: string;
+}

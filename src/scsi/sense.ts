@@ -1,0 +1,82 @@
+/*
+ * Sense data (SPC-4 4.5): sense keys, additional sense codes, the error that carries them, and the two
+ * formats in which they travel.
+ */
+
+/** Sense keys (SPC-4 table 48). */
+export const senseKey = {
+  noSense: 0x0,
+  recoveredError: 0x1,
+  notReady: 0x2,
+  mediumError: 0x3,
+  hardwareError: 0x4,
+  illegalRequest: 0x5,
+  unitAttention: 0x6,
+  dataProtect: 0x7,
+  blankCheck: 0x8,
+  vendorSpecific: 0x9,
+  copyAborted: 0xa,
+  abortedCommand: 0xb,
+  volumeOverflow: 0xd,
+  miscompare: 0xe,
+  completed: 0xf,
+} as const;
+
+/** Additional sense code and qualifier as one number, `asc << 8 | ascq` (SPC-4 table F.2). */
+export const additionalSense = {
+  none: 0x0000,
+  logicalUnitNotReadyInitializingCommandRequired: 0x0402,
+  logicalUnitCommunicationFailure: 0x0800,
+  writeError: 0x0c00,
+  unrecoveredReadError: 0x1100,
+  parameterListLengthError: 0x1a00,
+  miscompareDuringVerify: 0x1d00,
+  invalidCommandOperationCode: 0x2000,
+  lbaOutOfRange: 0x2100,
+  invalidFieldInCdb: 0x2400,
+  logicalUnitNotSupported: 0x2500,
+  invalidFieldInParameterList: 0x2600,
+  writeProtected: 0x2700,
+  spaceAllocationFailedWriteProtect: 0x2707,
+  powerOnResetOrBusDeviceReset: 0x2900,
+  powerOnOccurred: 0x2901,
+  modeParametersChanged: 0x2a01,
+  capacityDataHasChanged: 0x2a09,
+  commandTimeoutDuringProcessing: 0x2e02,
+  savingParametersNotSupported: 0x3900,
+  inquiryDataHasChanged: 0x3f03,
+  internalTargetFailure: 0x4400,
+  dataPhaseError: 0x4b00,
+} as const;
+
+export interface SenseDetails {
+  /** Sense key specific field pointer (SPC-4 4.5.2.4.2). */
+  field?: {
+    /** True for the CDB, false for the parameter list. */
+    inCdb: boolean;
+    byte: number;
+    /** Most significant bit of the field in error, where one bit can be named. */
+    bit?: number;
+  };
+  /** INFORMATION field: an LBA, or the offset of a miscompare. */
+  information?: number;
+  cause?: unknown;
+}
+
+/** A command ends with CHECK CONDITION and this sense. Handlers throw it where an errno would say too little. */
+export class SenseError extends Error {
+  override readonly name = 'SenseError';
+
+  /**
+   * @param key one of `senseKey`
+   * @param code `asc << 8 | ascq`, one of `additionalSense` or any other
+   */
+  constructor(
+    readonly key: number,
+    readonly code: number,
+    message: string,
+    readonly details: SenseDetails = {},
+  ) {
+    super(message, { cause: details.cause });
+  }
+}
