@@ -23,7 +23,10 @@ export interface OpenRequest {
 
 /** A kind of disk. Made by defineHandler. */
 export interface Handler<Schema extends z.ZodObject = z.ZodObject> {
-  /** The subtype in `SUBTYPE/CFGSTRING`: lower-case letters, digits, `-` and `_`. */
+  /**
+   * The subtype in `SUBTYPE/CFGSTRING`: lower-case letters, digits and `_`, as it becomes part of a D-Bus object
+   * path.
+   */
   readonly name: string;
   /** One line: what a disk of this kind is. */
   readonly description: string;
@@ -41,9 +44,9 @@ export interface Handler<Schema extends z.ZodObject = z.ZodObject> {
 
 /** Define a handler. The one call at the bottom of a handler's file; checks what types cannot. */
 export function defineHandler<Schema extends z.ZodObject>(handler: Handler<Schema>): Handler<Schema> {
-  if (!/^[a-z][a-z0-9_-]{0,31}$/.test(handler.name)) {
+  if (!/^[a-z][a-z0-9_]{0,31}$/.test(handler.name)) {
     throw new TypeError(
-      `handler name '${handler.name}' must be lower-case letters, digits, - and _, starting with a letter, at most 32`,
+      `handler name '${handler.name}' must be lower-case letters, digits and _, starting with a letter, at most 32`,
     );
   }
   const { positional } = handler;

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { defineHandler, type Disk, type Extent } from '../contract.js';
+import { blockSize, checkSize, requiredGeometry } from '../geometry.js';
+import { size } from '../options.js';
+import { PAGE_SIZE, PageStore } from './page-store.js';
+
+class MemoryDisk implements Disk {
+  readonly unmapGranularity: number;
+  #size: number;
+  readonly #store: PageStore;
+
+  constructor(
+    bytes: number,
+    readonly blockSize: number,
+    limit: number | undefined,
+  ) {
+    this.#size = bytes;
+    this.#store = new PageStore(limit);
+    this.unmapGranularity = PAGE_SIZE;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(buffer: Uint8Array, offset: number): void {
+    this.#store.read(buffer, offset);
+  }
+
+  write(buffer: Uint8Array, offset: number): void {
+    this.#store.write(buffer, offset);
+  }
+
+  unmap(offset: number, length: number): void {
+    this.#store.clear(offset, length);
+  }
+
+  writeZeroes(offset: number, length: number): void {
+    this.#store.clear(offset, length);
+  }
+
+  extents(offset: number, length: number): Extent[] {
+    return this.#store.extents(offset, length);
+  }
+
+  /** What lies beyond a smaller size is gone, and reads as zeroes should the disk grow again. */
+  resize(bytes: number): void {
+    checkSize(bytes, this.blockSize);
+    if (bytes < this.#size) this.#store.clear(bytes, this.#size - bytes);
+    this.#size = bytes;
+  }
+
+  close(): void {
+    this.#store.clear(0, this.#size);
+  }
+}
+
+export const memory = defineHandler({
+  name: 'memory',
+  description: 'A sparse disk in memory: it costs what was written to it, and is gone with the daemon',
+  config: z.object({
+    size: size().optional().describe('capacity, where the request has none').meta({ example: '1G' }),
+    block_size: blockSize().optional().describe('logical block length; default 512'),
+    limit: size().optional().describe('memory it may take; a write beyond it fails with "no space"'),
+  }),
+  open(config, request) {
+    const { size: bytes, blockSize: block } = requiredGeometry(config, request);
+    return new MemoryDisk(bytes, block, config.limit);
+  },
+});
