@@ -1,0 +1,33 @@
+{
+  'targets': [
+    {
+      'target_name': 'lunette',
+      'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"],
+      'defines': ['NAPI_VERSION=8'],
+      'conditions': [
+        ['OS=="linux"', {
+          'sources': [
+            'native/addon.cc',
+            'native/arguments.cc',
+            'native/file-io.cc',
+            'native/mapping.cc',
+            'native/memory-region.cc',
+            'native/netlink-socket.cc',
+            'native/poller.cc',
+            'native/region-memory.cc',
+            'native/sd-notify.cc',
+            'native/event-descriptor.cc',
+            'native/syscall-error.cc',
+            'native/uio-region.cc',
+            'native/unique-fd.cc',
+          ],
+          'cflags_cc': ['-std=c++17', '-O2', '-Wall', '-Wextra', '-fvisibility=hidden'],
+        }, {
+          # TCMU, netlink and eventfd are Linux's. Elsewhere the package still installs; src/scsi and the
+          # emulator need no addon.
+          'sources': ['native/unsupported.cc'],
+        }],
+      ],
+    },
+  ],
+}

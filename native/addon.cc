@@ -1,0 +1,27 @@
+#include <napi.h>
+
+#include "file-io.h"
+#include "memory-region.h"
+#include "netlink-socket.h"
+#include "sd-notify.h"
+#include "uio-region.h"
+
+namespace lunette {
+
+namespace {
+
+/** NativeBinding in src/native/addon.ts. Runs once for each thread that loads the addon. */
+Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("UioRegion", UioRegion::Define(env));
+  exports.Set("MemoryRegion", MemoryRegion::Define(env));
+  exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
+  exports.Set("notify", Napi::Function::New(env, Notify, "notify"));
+  DefineFileIo(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(lunette, Initialise)
+
+}  // namespace lunette

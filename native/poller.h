@@ -1,0 +1,66 @@
+#pragma once
+
+#include <napi.h>
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+
+namespace lunette {
+
+/**
+ * One descriptor watched for input in the event loop of the thread that opened the poller, and the JS function
+ * its input is handed to.
+ *
+ * An open poller keeps `receiver`, the handle that owns the descriptor, from being collected: like a server of
+ * node:net, a handle that listens lives until it is closed. Closing is idempotent, and happens by itself when
+ * the environment goes (a terminated worker). libuv's handle outlives Close() by a turn of the loop, so the
+ * poller owns itself until then; the owner's pointer may go at any time.
+ */
+class Poller : public std::enable_shared_from_this<Poller> {
+ public:
+  /** Runs when the descriptor has input (status 0) or polling failed (a negative errno); hands input to Call(). */
+  using Ready = std::function<void(Poller&, int status)>;
+
+  /**
+   * @param receiver `this` of the callback
+   * @param fd must stay open until Close()
+   * @param resource names the async resource: `UioRegion`
+   */
+  static std::shared_ptr<Poller> Open(Napi::Object receiver, Napi::Function callback, int fd,
+                                      const char* resource, Ready ready);
+  ~Poller() = default;
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  Napi::Env Env() const { return env_; }
+  bool IsOpen() const { return self_ != nullptr && !closing_; }
+  /** Keep, or no longer keep, the event loop alive. */
+  void SetRef(bool referenced);
+  void Close();
+
+  /** Only from Ready. What the callback throws becomes an uncaught exception. */
+  void Call();
+  void Call(napi_value argument);
+
+ private:
+  Poller(Napi::Env env, Ready ready) : env_(env), ready_(std::move(ready)) {}
+  void Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource);
+  void Call(std::size_t count, const napi_value* arguments);
+
+  static void OnPoll(uv_poll_t* handle, int status, int events);
+  static void OnClosed(uv_handle_t* handle);
+  static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poller);
+
+  Napi::Env env_;
+  Ready ready_;
+  uv_poll_t poll_{};
+  bool closing_ = false;
+  napi_ref receiver_ = nullptr;
+  napi_ref callback_ = nullptr;
+  napi_async_context context_ = nullptr;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  std::shared_ptr<Poller> self_;
+};
+
+}  // namespace lunette

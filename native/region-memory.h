@@ -1,0 +1,43 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "mapping.h"
+#include "tcmu-abi.h"
+
+namespace lunette {
+
+/** The memory of a region: its mailbox's two positions, and the ArrayBuffer through which JS sees all of it. */
+class RegionMemory {
+ public:
+  /** No region is smaller: it begins with a mailbox. */
+  static constexpr std::size_t kMinSize = sizeof(tcmu::Mailbox);
+
+  RegionMemory() = default;
+  RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping);
+
+  bool IsOpen() const { return mapping_ != nullptr; }
+  std::size_t Size() const { return mapping_->Size(); }
+  Napi::Value Buffer() const { return buffer_.Value(); }
+
+  std::uint32_t LoadHead() const { return __atomic_load_n(&Mailbox()->cmd_head, __ATOMIC_ACQUIRE); }
+  std::uint32_t LoadTail() const { return __atomic_load_n(&Mailbox()->cmd_tail, __ATOMIC_ACQUIRE); }
+  void StoreHead(std::uint32_t head) { __atomic_store_n(&Mailbox()->cmd_head, head, __ATOMIC_RELEASE); }
+  void StoreTail(std::uint32_t tail) { __atomic_store_n(&Mailbox()->cmd_tail, tail, __ATOMIC_RELEASE); }
+
+  /** Detach the buffer, so that every view of it has length 0, and only then unmap. Idempotent. */
+  void Close();
+
+ private:
+  tcmu::Mailbox* Mailbox() const { return static_cast<tcmu::Mailbox*>(mapping_->Data()); }
+
+  // Shared with the ArrayBuffer: a handle that is collected, unclosed, leaves the memory to the views on it.
+  std::shared_ptr<Mapping> mapping_;
+  Napi::Reference<Napi::ArrayBuffer> buffer_;
+};
+
+}  // namespace lunette
