@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where configfs is mounted on every distribution. */
+export const CONFIGFS = '/sys/kernel/config';
+
+/** What names a device under configfs: a TcmuDevice is one. */
+export interface ConfigfsName {
+  /** `user_0` */
+  readonly hba: string;
+  readonly name: string;
+}
+
+/**
+ * The attributes of one TCMU device under configfs (target_core_user.c and target_core_configfs.c).
+ *
+ * Every read and write is a synchronous call into the kernel. Do not use one while the kernel waits for the
+ * answer to REMOVED_DEVICE: the directory is locked by the rmdir that waits, and so both would wait for ever.
+ */
+export class ConfigfsDevice {
+  readonly #directory: string;
+  readonly #name: string;
+
+  /** @param root where configfs is mounted */
+  constructor({ hba, name }: ConfigfsName, root = CONFIGFS) {
+    this.#directory = join(root, 'target/core', hba, name);
+    this.#name = `${hba}/${name}`;
+  }
+
+  /** Seconds the kernel gives a command before it fails it; 0 is for ever. */
+  commandTimeout(): number {
+    return this.#number('attrib/cmd_time_out');
+  }
+
+  /** Logical block length in bytes. */
+  blockSize(): number {
+    const bytes = this.#number('attrib/hw_block_size');
+    if (bytes === 0) throw new Error(`${this.#name}: hw_block_size is 0, which is no block length`);
+    return bytes;
+  }
+
+  /** Capacity in bytes. */
+  size(): number {
+    return this.#number('attrib/dev_size');
+  }
+
+  /** The longest transfer of one command that LIO announces, in logical blocks. */
+  maxSectors(): number {
+    // The attribute counts blocks of hw_block_size, whatever its name says (sbc_parse_cdb compares blocks).
+    return this.#number('attrib/hw_max_sectors');
+  }
+
+  /** The logical unit's serial number; undefined until one was set. */
+  unitSerial(): string | undefined {
+    // `T10 VPD Unit Serial Number: 6b2d...`
+    const text = this.#read('wwn/vpd_unit_serial');
+    const serial = text.slice(text.indexOf(':') + 1).trim();
+    return serial === '' ? undefined : serial;
+  }
+
+  /** Whether `enable` went through; false also while the kernel waits for the answer to ADDED_DEVICE. */
+  enabled(): boolean {
+    return this.#number('enable') === 1;
+  }
+
+  /** Whether the kernel waits for an answer to this device's netlink events (nl_reply_supported). */
+  waitsForReply(): boolean {
+    return this.#number('attrib/nl_reply_supported') > 0;
+  }
+
+  /** Size in bytes of the data area. */
+  dataAreaSize(): number {
+    return this.#number('attrib/max_data_area_mb') * 1024 * 1024;
+  }
+
+  /** Give back the data area of a command that was completed with KEEP_BUF. */
+  freeKeptBuffer(commandId: number): void {
+    this.#write('action/free_kept_buf', String(commandId));
+  }
+
+  /** True: finish what is complete and answer BUSY to new commands. False: go on. */
+  block(blocked: boolean): void {
+    this.#write('action/block_dev', blocked ? '1' : '0');
+  }
+
+  /**
+   * Throw away every command in the ring.
+   * @param how 1 answers them BUSY (they may be sent again), 2 CHECK CONDITION (a hard failure)
+   */
+  resetRing(how: 1 | 2): void {
+    this.#write('action/reset_ring', String(how));
+  }
+
+  #failure(verb: string, file: string, error: unknown): Error {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const way =
+      code === 'ENOENT'
+        ? 'the device is gone, or this kernel does not have the attribute'
+        : code === 'EACCES' || code === 'EPERM'
+          ? 'run as root'
+          : message;
+    return Object.assign(
+      new Error(`${this.#name}: cannot ${verb} ${join(this.#directory, file)}: ${code ?? ''} ${way}`, {
+        cause: error,
+      }),
+      { code },
+    );
+  }
+
+  #read(file: string): string {
+    try {
+      return readFileSync(join(this.#directory, file), 'utf8').replace(/\n$/, '');
+    } catch (error) {
+      throw this.#failure('read', file, error);
+    }
+  }
+
+  #number(file: string): number {
+    const text = this.#read(file).trim();
+    if (!/^-?\d+$/.test(text)) {
+      throw new Error(`${this.#name}: ${join(this.#directory, file)} holds '${text}', which is no number`);
+    }
+    return Number(text);
+  }
+
+  #write(file: string, value: string): void {
+    try {
+      // r+: configfs cannot create or truncate a file.
+      writeFileSync(join(this.#directory, file), value, { flag: 'r+' });
+    } catch (error) {
+      throw this.#failure('write', file, error);
+    }
+  }
+}
+
+/**
+ * Every storage object under a `user_N` HBA, enabled or not.
+ * @throws Error that says what is missing where configfs or LIO is not there
+ */
+export function listStorageObjects(root = CONFIGFS): ConfigfsName[] {
+  const core = join(root, 'target/core');
+  const directories = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  let hbas: string[];
+  try {
+    hbas = directories(core);
+  } catch (error) {
+    throw new Error(
+      `${core} cannot be listed: load LIO with 'modprobe target_core_user', ` +
+        `and mount configfs with 'mount -t configfs none ${root}'`,
+      { cause: error },
+    );
+  }
+  return hbas
+    .filter((hba) => /^user_\d+$/.test(hba))
+    .flatMap((hba) => directories(join(core, hba)).map((name) => ({ hba, name })));
+}
