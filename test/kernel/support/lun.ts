@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { targetcli } from './targetcli.js';
+import { until } from './wait.js';
+
+let made = 0;
+
+export interface LunOptions {
+  /** Backstore as targetcli calls it: user:memory, ramdisk, … */
+  readonly backstore: string;
+  /** As targetcli takes it: 256M. */
+  readonly size: string;
+  /** More words for `create`. */
+  readonly arguments?: string;
+}
+
+/** A storage object exported over tcm_loop, all made with targetcli. */
+export class LoopbackLun {
+  readonly name: string;
+  readonly #wwn: string;
+  readonly #options: LunOptions;
+
+  private constructor(options: LunOptions) {
+    made += 1;
+    this.name = `disk${made}`;
+    this.#wwn = `naa.50014050${made.toString(16).padStart(8, '0')}`;
+    this.#options = options;
+  }
+
+  static async create(options: LunOptions): Promise<LoopbackLun> {
+    const lun = new LoopbackLun(options);
+    const { backstore, size } = options;
+    await targetcli(
+      `/backstores/${backstore} create name=${lun.name} size=${size} ${options.arguments ?? ''}`.trimEnd(),
+      `/loopback create ${lun.#wwn}`,
+      `/loopback/${lun.#wwn}/luns create /backstores/${backstore}/${lun.name}`,
+    );
+    await until(`a disk of ${lun.name}`, () => lun.#kernelName() !== undefined);
+    return lun;
+  }
+
+  #kernelName(): string | undefined {
+    // "1:0:1": SCSI host, channel and target of the loopback's only portal group.
+    const address = `/sys/kernel/config/target/loopback/${this.#wwn}/tpgt_1/address`;
+    const folder = `/sys/class/scsi_device/${readFileSync(address, 'utf8').trim()}:0/device/block`;
+    return existsSync(folder) ? readdirSync(folder)[0] : undefined;
+  }
+
+  /** sda */
+  get kernelName(): string {
+    const name = this.#kernelName();
+    if (name === undefined) throw new Error(`${this.name} is no disk`);
+    return name;
+  }
+
+  /** /dev/sda */
+  get path(): string {
+    return `/dev/${this.kernelName}`;
+  }
+
+  /** Bytes, as the kernel's block layer has it. */
+  get size(): number {
+    return 512 * Number(readFileSync(`/sys/block/${this.kernelName}/size`, 'utf8'));
+  }
+
+  /** The storage object's folder in configfs. */
+  get configfs(): string {
+    const core = '/sys/kernel/config/target/core';
+    const hba = readdirSync(core).find((name) => existsSync(`${core}/${name}/${this.name}`));
+    if (hba === undefined) throw new Error(`${this.name} is not in configfs`);
+    return `${core}/${hba}/${this.name}`;
+  }
+
+  async remove(): Promise<void> {
+    await targetcli(`/loopback delete ${this.#wwn}`, `/backstores/${this.#options.backstore} delete ${this.name}`);
+  }
+}
