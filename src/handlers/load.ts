@@ -92,9 +92,14 @@ function isHandler(value: unknown): value is Handler {
   );
 }
 
+/** Nothing for what is no object. */
+function valuesOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value) : [];
+}
+
 function handlersOf(module: Record<string, unknown>): Handler[] {
   // A CommonJS module arrives as the default export.
-  const values: unknown[] = [...Object.values(module), ...Object.values<unknown>(module.default ?? {})];
+  const values: unknown[] = [...Object.values(module), ...valuesOf(module.default)];
   return [...new Set(values.filter(isHandler))];
 }
 

@@ -1,6 +1,7 @@
 // HOT PATH: read and write run for each command. Whole chunks and pages are copied without making a view.
 import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
+import { appendExtent } from '../extents.js';
 import { formatSize } from '../options.js';
 
 /** The unit of allocation, in bytes. */
@@ -125,10 +126,7 @@ export class PageStore {
     const end = Math.min(offset + length, (first + EXTENT_PAGES) * PAGE_SIZE);
     for (let at = offset, index = first; at < end; index++) {
       const next = Math.min((index + 1) * PAGE_SIZE, end);
-      const hole = !this.#pages.has(index);
-      const last = extents.at(-1);
-      if (last?.hole === hole) last.length += next - at;
-      else extents.push({ offset: at, length: next - at, hole });
+      appendExtent(extents, at, next - at, !this.#pages.has(index));
       at = next;
     }
     return extents;

@@ -1,0 +1,40 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { defineHandler } from '../contract.js';
+import { blockSize, requestedGeometry } from '../geometry.js';
+import { flag, size, text } from '../options.js';
+import { BlockDeviceDisk } from './block-device-disk.js';
+import { inspect, openImage } from './image.js';
+import { RegularFileDisk } from './regular-file-disk.js';
+
+export const file = defineHandler({
+  name: 'file',
+  description: 'A disk in a raw file, or on a block device',
+  config: z.object({
+    path: text()
+      .refine(isAbsolute, {
+        message: 'must be absolute, because a daemon has no directory of its own: /srv/disk.img',
+      })
+      .describe('file or block device, absolute')
+      .meta({ example: '/srv/disk.img' }),
+    create: flag().default(false).describe('create a missing file, and let one that is too short grow'),
+    size: size().optional().describe("capacity, where the request has none; default the file's size"),
+    readonly: flag().default(false).describe('refuse writes'),
+    direct: flag().default(false).describe('bypass the page cache (O_DIRECT)'),
+    io: z
+      .enum(['async', 'sync'])
+      .default('async')
+      .describe(
+        'in threads, or at once in the event loop: quicker from the page cache, all wait for a slow disk',
+      ),
+    block_size: blockSize().optional().describe('logical block length; default 512'),
+  }),
+  positional: 'path',
+  async check(config) {
+    await inspect(config);
+  },
+  async open(config, request) {
+    const image = await openImage(config, requestedGeometry(config, request), request.log);
+    return image.isBlockDevice ? new BlockDeviceDisk(image) : new RegularFileDisk(image);
+  },
+});
