@@ -46,7 +46,7 @@ export class ConfigfsDevice {
 
   /** The longest transfer of one command that LIO announces, in logical blocks. */
   maxSectors(): number {
-    // The attribute counts blocks of hw_block_size, whatever its name says (sbc_parse_cdb compares blocks).
+    // Whatever its name says, LIO counts hw_block_size here (target_core_spc.c, spc_emulate_evpd_b0).
     return this.#number('attrib/hw_max_sectors');
   }
 
@@ -58,19 +58,9 @@ export class ConfigfsDevice {
     return serial === '' ? undefined : serial;
   }
 
-  /** Whether `enable` went through; false also while the kernel waits for the answer to ADDED_DEVICE. */
-  enabled(): boolean {
-    return this.#number('enable') === 1;
-  }
-
   /** Whether the kernel waits for an answer to this device's netlink events (nl_reply_supported). */
   waitsForReply(): boolean {
     return this.#number('attrib/nl_reply_supported') > 0;
-  }
-
-  /** Size in bytes of the data area. */
-  dataAreaSize(): number {
-    return this.#number('attrib/max_data_area_mb') * 1024 * 1024;
   }
 
   /** Give back the data area of a command that was completed with KEEP_BUF. */

@@ -76,7 +76,7 @@ export function encodeMessage(message: NetlinkMessage): Uint8Array {
 export function decodeMessages(datagram: Uint8Array): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
   const bytes = view(datagram);
-  for (let at = 0; at < datagram.length; ) {
+  for (let at = 0; at < datagram.length;) {
     const left = datagram.length - at;
     const length = left < MESSAGE_HEADER ? 0 : bytes.getUint32(at, LITTLE);
     if (length < MESSAGE_HEADER || length > left) {
@@ -118,7 +118,7 @@ export function encodeAttributes(attributes: Attributes): Uint8Array {
 export function decodeAttributeList(payload: Uint8Array): [type: number, value: Uint8Array][] {
   const list: [number, Uint8Array][] = [];
   const bytes = view(payload);
-  for (let at = 0; at < payload.length; ) {
+  for (let at = 0; at < payload.length;) {
     const left = payload.length - at;
     const length = left < ATTRIBUTE_HEADER ? 0 : bytes.getUint16(at, LITTLE);
     if (length < ATTRIBUTE_HEADER || length > left) {
