@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -77,7 +77,8 @@ async function main() {
   installPackages();
   build(!options['no-build']);
 
-  const files = positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));
+  const files =
+    positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));
   const mocha = [
     quote(process.execPath),
     'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --timeout 180000',
@@ -93,6 +94,11 @@ async function main() {
     command: mocha.join(' '),
     seconds: minutes * 60,
     onEvent: (line) => results.take(line),
+    collect: (lab) => {
+      rmSync(join(folder, 'kernel-logs'), { recursive: true, force: true });
+      if (existsSync(join(lab, 'logs')))
+        cpSync(join(lab, 'logs'), join(folder, 'kernel-logs'), { recursive: true });
+    },
     onConsole: options.console ? (line) => say(`| ${line}`) : undefined,
   });
 

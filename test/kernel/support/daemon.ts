@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { deferred } from './run.js';
 import { until } from './wait.js';
 
@@ -10,6 +10,9 @@ export interface LogLine {
 }
 
 const main = 'dist/cli/main.js';
+/** Kept for the one who looks into a failure. */
+const logs = '/lab/logs';
+let started = 0;
 
 /** `lunette serve` as a process of its own, with its log. */
 export class Daemon {
@@ -18,6 +21,7 @@ export class Daemon {
   readonly text: string[] = [];
   readonly exited: Promise<number>;
   readonly #process: ChildProcess;
+  readonly #file: string;
   #status: number | undefined;
 
   private constructor(args: readonly string[]) {
@@ -25,6 +29,10 @@ export class Daemon {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process = child;
+    started += 1;
+    mkdirSync(logs, { recursive: true });
+    this.#file = `${logs}/daemon-${started}.log`;
+    appendFileSync(this.#file, `lunette serve ${args.join(' ')}\n`);
     const { promise, resolve, reject } = deferred<number>();
     this.exited = promise;
     let rest = '';
@@ -42,6 +50,7 @@ export class Daemon {
   }
 
   #take(line: string): void {
+    appendFileSync(this.#file, `${line}\n`);
     try {
       this.log.push(JSON.parse(line) as LogLine);
     } catch {

@@ -9,8 +9,10 @@ export interface LunOptions {
   readonly backstore: string;
   /** As targetcli takes it: 256M. */
   readonly size: string;
-  /** More words for `create`. */
-  readonly arguments?: string;
+  /** Of a user: backstore. */
+  readonly cfgstring?: string;
+  /** As hw_block_size. */
+  readonly blockSize?: number;
 }
 
 /** A storage object exported over tcm_loop, all made with targetcli. */
@@ -28,9 +30,12 @@ export class LoopbackLun {
 
   static async create(options: LunOptions): Promise<LoopbackLun> {
     const lun = new LoopbackLun(options);
-    const { backstore, size } = options;
+    const { backstore, size, cfgstring, blockSize } = options;
+    const words = [`/backstores/${backstore} create name=${lun.name} size=${size}`];
+    if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
+    if (blockSize !== undefined) words.push(`control=hw_block_size=${blockSize}`);
     await targetcli(
-      `/backstores/${backstore} create name=${lun.name} size=${size} ${options.arguments ?? ''}`.trimEnd(),
+      words.join(' '),
       `/loopback create ${lun.#wwn}`,
       `/loopback/${lun.#wwn}/luns create /backstores/${backstore}/${lun.name}`,
     );
@@ -43,6 +48,11 @@ export class LoopbackLun {
     const address = `/sys/kernel/config/target/loopback/${this.#wwn}/tpgt_1/address`;
     const folder = `/sys/class/scsi_device/${readFileSync(address, 'utf8').trim()}:0/device/block`;
     return existsSync(folder) ? readdirSync(folder)[0] : undefined;
+  }
+
+  /** The backing image's path, where it is one. */
+  get image(): string {
+    return (this.#options.cfgstring ?? '').replace(/\?.*/, '');
   }
 
   /** sda */
@@ -71,6 +81,9 @@ export class LoopbackLun {
   }
 
   async remove(): Promise<void> {
-    await targetcli(`/loopback delete ${this.#wwn}`, `/backstores/${this.#options.backstore} delete ${this.name}`);
+    await targetcli(
+      `/loopback delete ${this.#wwn}`,
+      `/backstores/${this.#options.backstore} delete ${this.name}`,
+    );
   }
 }

@@ -55,8 +55,8 @@ export function bash(script: string, options?: RunOptions): Promise<RunResult> {
 
 export interface Deferred<T> {
   readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: Error): void;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export function deferred<T>(): Deferred<T> {

@@ -1,0 +1,71 @@
+import { expect } from 'chai';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { Daemon } from './daemon.js';
+import { KernelLog } from './kernel-log.js';
+import { attempt } from './targetcli.js';
+
+export interface LunetteOptions {
+  /** Arguments of `lunette serve`. */
+  readonly args?: readonly string[];
+  /** What the tests provoke: lines of the daemon's log of level error that are right. */
+  readonly expectedErrors?: RegExp;
+  /** Alarms of the kernel's log that are right. */
+  readonly expectedAlarms?: RegExp;
+}
+
+/** A daemon for all tests of a describe block. */
+export interface Lunette {
+  daemon: Daemon;
+  /** The last test of the block: neither log has a complaint, and SIGTERM ends the daemon well. */
+  endsQuietly(): void;
+}
+
+/** Delete whatever LUNs a failed test has left, so that it spoils no other. */
+async function deleteTargets(): Promise<void> {
+  const core = '/sys/kernel/config/target/core';
+  const left = existsSync(core) && readdirSync(core).some((name) => /^(user|rd_mcp|fileio)_\d+$/.test(name));
+  if (left) await attempt('clearconfig confirm=True');
+}
+
+/** TCMU's kernel threads wait for a daemon's answer for ever; this ends their wait. */
+export function resetNetlink(): void {
+  const folder = '/sys/module/target_core_user/parameters';
+  for (const [name, value] of [
+    ['block_netlink', 1],
+    ['reset_netlink', 1],
+    ['block_netlink', 0],
+  ] as const) {
+    writeFileSync(`${folder}/${name}`, `${value}\n`);
+  }
+}
+
+export function useLunette({ args = [], expectedErrors, expectedAlarms }: LunetteOptions = {}): Lunette {
+  let kernelLog: KernelLog;
+  const fixture: Lunette = {
+    daemon: undefined as unknown as Daemon,
+    endsQuietly() {
+      it('ends with neither an error in the daemon’s log nor an alarm in the kernel’s', async () => {
+        await deleteTargets();
+        const complaints = fixture.daemon.complaints().filter((line) => !expectedErrors?.test(line));
+        expect(complaints, 'log of the daemon').to.deep.equal([]);
+        expect(await kernelLog.alarms(expectedAlarms), 'log of the kernel').to.deep.equal([]);
+        expect(await fixture.daemon.stop(), 'exit status of the daemon').to.equal(0);
+      });
+    },
+  };
+  before(async () => {
+    kernelLog = await KernelLog.fromNow();
+    fixture.daemon = await Daemon.start(args);
+  });
+  after(async () => {
+    try {
+      await deleteTargets();
+    } catch (error) {
+      resetNetlink();
+      throw error;
+    } finally {
+      if (fixture.daemon?.isRunning) await fixture.daemon.stop();
+    }
+  });
+  return fixture;
+}

@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { memoryDisk } from './support/disks.js';
+import { LoopbackLun } from './support/lun.js';
+import { useLunette } from './support/lunette.js';
+import { bash, run } from './support/run.js';
+import { attempt, targetcli } from './support/targetcli.js';
+import { until } from './support/wait.js';
+
+describe('beside tcmu-runner, which owns the bus name', () => {
+  let runner: ChildProcess;
+  before(async () => {
+    await bash(`cp /tmp/tcmu-runner/tcmu-runner.conf /etc/dbus-1/system.d/
+      busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig`);
+    runner = spawn('tcmu-runner', [], { stdio: 'ignore' });
+    await until(
+      'tcmu-runner to own its bus name',
+      async () =>
+        (await run('busctl', ['status', 'org.kernel.TCMUService1'], { mayFail: true })).status === 0,
+    );
+  });
+  const lunette = useLunette();
+  after(async () => {
+    const exited = once(runner, 'exit');
+    runner.kill('SIGTERM');
+    await exited;
+  });
+
+  it('targetcli lists the handlers of both', async () => {
+    const listing = await targetcli('ls /backstores 1');
+    for (const name of ['memory', 'file', 'null', 'qcow'])
+      expect(listing).to.match(new RegExp(`user:${name}\\b`));
+  });
+
+  it('a bad cfgstring is refused in the handler’s own words', async () => {
+    const { failed, output } = await attempt(
+      '/backstores/user:memory create name=bad size=1M cfgstring=?limit=12Q',
+    );
+    expect(failed).to.equal(true);
+    expect(output).to.match(/cfgstring invalid: .*12Q/);
+  });
+
+  it('LUNs of both work at the same time', async () => {
+    await bash(`${qcow('/tmp/disk.qcow', 64)}`);
+    const theirs = await LoopbackLun.create({
+      backstore: 'user:qcow',
+      size: '64M',
+      cfgstring: '/tmp/disk.qcow',
+    });
+    const ours = await memoryDisk.create('64M');
+    for (const lun of [theirs, ours]) {
+      await bash(`head -c 16M /dev/urandom >/tmp/pattern
+        dd if=/tmp/pattern of=${lun.path} bs=1M oflag=direct status=none
+        cmp -n 16M /tmp/pattern ${lun.path}; rm /tmp/pattern`);
+    }
+    await ours.remove();
+    await theirs.remove();
+  });
+
+  lunette.endsQuietly();
+});
+
+/** Shell for an empty image of version 1 of QEMU's format: a header and a zeroed L1 table. */
+function qcow(path: string, mib: number): string {
+  const size = (mib * 2 ** 20).toString(16).padStart(16, '0');
+  // Magic, version, no backing file (offset, length), mtime, size, cluster bits 12, L2 bits 9, padding, no
+  // encryption, L1 table at 48.
+  const header = `514649fb 00000001 0000000000000000 00000000 00000000 ${size} 0c 09 0000 00000000 0000000000000030`;
+  const escaped = header.replaceAll(' ', '').replace(/../g, '\\x$&');
+  return `printf '${escaped}' >${path}; truncate -s 4096 ${path}`;
+}
