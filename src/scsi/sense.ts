@@ -1,6 +1,6 @@
 /*
- * Sense data (SPC-4 4.5): sense keys, additional sense codes, the error that carries them, and the two
- * formats in which they travel.
+ * Sense keys, additional sense codes, and the error that carries them (SPC-4 4.5). How they travel:
+ * sense-data.ts.
  */
 
 /** Sense keys (SPC-4 table 48). */

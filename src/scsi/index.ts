@@ -1,0 +1,17 @@
+/* The package entry `lunette/scsi`: the SCSI library, usable without a kernel and without a transport. */
+export { LogicalUnit } from './logical-unit.js';
+export type { LogicalUnitOptions } from './logical-unit.js';
+export type { ExecuteOptions, Response } from './memory-command.js';
+export type { DataBuffer, MutableCommandContext, Nexus, ScsiCommand } from './command.js';
+export type { CommandDefinition } from './command-definition.js';
+export type { CommandContext, Disk, Done, Extent, VendorCommand } from './disk.js';
+export { commandTable } from './command-table.js';
+export { opcode, serviceAction } from './opcode.js';
+export { vpdPage } from './commands/vital-product-data.js';
+export { modePage } from './mode-pages.js';
+export { scsiStatus } from './status.js';
+export { additionalSense, senseKey, SenseError } from './sense.js';
+export type { SenseDetails } from './sense.js';
+export { decodeSense, describeSense, encodeSense } from './sense-data.js';
+export type { DecodedSense, SenseFormat } from './sense-data.js';
+export * as cdb from './cdb.js';

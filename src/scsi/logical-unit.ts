@@ -1,0 +1,217 @@
+// HOT PATH: submit() runs for every command; nothing in it allocates where a verb answers in the same turn.
+import type { CommandDefinition, Result } from './command-definition.js';
+import { commandTable } from './command-table.js';
+import { CommandSet } from './command-set.js';
+import { deviceType } from './command-definition.js';
+import { vendorCommands } from './commands/vendor.js';
+import type { Nexus, ScsiCommand } from './command.js';
+import { isPromise } from './data-transfer.js';
+import type { Disk } from './disk.js';
+import { isTransient, toSenseError } from './errno.js';
+import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
+import { ModePages } from './mode-pages.js';
+import { RangeLock } from './range-lock.js';
+import { encodeSense } from './sense-data.js';
+import { additionalSense, senseKey, SenseError } from './sense.js';
+import { scsiStatus } from './status.js';
+import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
+import { UnitAttentions } from './unit-attention.js';
+
+export interface LogicalUnitOptions extends Partial<UnitLimits> {
+  /** T10 vendor identification, at most 8 characters. Default `LUNETTE`. */
+  readonly vendor?: string;
+  /** Product identification, at most 16. Default `DISK`. */
+  readonly product?: string;
+  /** Product revision level, at most 4. */
+  readonly revision?: string;
+  /** Unit serial number; the world wide name is made of it. A function is asked at each INQUIRY. */
+  readonly serial?: string | (() => string);
+  /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
+  readonly log?: (message: string) => void;
+}
+
+const MIB = 1024 * 1024;
+
+/** What commands of `execute` come over unless they name another. */
+const localNexus: Nexus = { name: 'local' };
+
+function isBlockSize(value: number): boolean {
+  return value >= 512 && value <= 65536 && Number.isInteger(Math.log2(value));
+}
+
+/**
+ * A logical unit (SAM-5 4.8): decodes commands, runs a disk's verbs, answers. No I/O of its own.
+ *
+ * @example
+ * const unit = new LogicalUnit({ size: 1 << 20, read: (buffer, offset) => buffer.fill(0) && undefined });
+ * const { status, dataIn } = await unit.execute(Uint8Array.of(0x12, 0, 0, 0, 96, 0));
+ */
+export class LogicalUnit implements Unit {
+  readonly disk: Disk;
+  readonly blockSize: number;
+  readonly identity: UnitIdentity;
+  readonly limits: UnitLimits;
+  readonly modes: ModePages;
+  readonly attentions = new UnitAttentions();
+  readonly locks = new RangeLock();
+  readonly commands: CommandSet;
+  started = true;
+  readonly #log: (message: string) => void;
+  #size: number;
+
+  /** @throws TypeError or RangeError where the disk is not one (size, block size, vendor commands) */
+  constructor(disk: Disk, options: LogicalUnitOptions = {}) {
+    const blockSize = disk.blockSize ?? 512;
+    if (!isBlockSize(blockSize)) {
+      throw new RangeError(`block size ${blockSize} is not a power of two from 512 to 65536`);
+    }
+    if (!Number.isSafeInteger(disk.size) || disk.size < blockSize || disk.size % blockSize !== 0) {
+      throw new RangeError(`size ${disk.size} is not a positive multiple of the block size ${blockSize}`);
+    }
+    if (typeof disk.read !== 'function') throw new TypeError('the disk has no `read`');
+    const { vendor = 'LUNETTE', product = 'DISK', revision = '0001', serial = 'lunette' } = options;
+    this.disk = disk;
+    this.blockSize = blockSize;
+    this.#size = disk.size;
+    this.#log = options.log ?? ((): void => undefined);
+    this.identity = {
+      vendor,
+      product,
+      revision,
+      serial: typeof serial === 'function' ? serial : () => serial,
+    };
+    const zeroesItself = disk.writeZeroes !== undefined || disk.unmap !== undefined;
+    this.limits = {
+      maxTransferBlocks: options.maxTransferBlocks ?? (8 * MIB) / blockSize,
+      maxUnmapBlocks: options.maxUnmapBlocks ?? (4096 * MIB) / blockSize,
+      maxUnmapDescriptors: options.maxUnmapDescriptors ?? 256,
+      maxWriteSameBlocks: options.maxWriteSameBlocks ?? ((zeroesItself ? 1024 : 32) * MIB) / blockSize,
+    };
+    this.modes = new ModePages(disk);
+    this.commands = new CommandSet([
+      ...commandTable.filter(
+        ({ deviceTypes, available }) =>
+          deviceTypes.includes(deviceType.directAccess) && (available?.(disk) ?? true),
+      ),
+      ...vendorCommands(disk),
+    ]);
+  }
+
+  get blocks(): number {
+    return Math.floor(this.#size / this.blockSize);
+  }
+
+  /** Tell initiators that the disk's size is another one. Noticed without a call when the next command comes. */
+  capacityChanged(): void {
+    if (this.disk.size === this.#size) return;
+    this.#size = this.disk.size;
+    this.attentions.establish(additionalSense.capacityDataHasChanged);
+  }
+
+  /**
+   * Run a command. Never throws, and leads to exactly one complete(), whatever the disk does. Where the disk's
+   * verb answers in the same turn, so does this.
+   */
+  submit(command: ScsiCommand, nexus: Nexus): void {
+    const { cdb } = command;
+    let definition: CommandDefinition | undefined;
+    let result: Result;
+    try {
+      if (this.disk.size !== this.#size) this.capacityChanged();
+      definition = this.commands.find(cdb[0], cdb[1]);
+      if (definition === undefined) throw this.#unknown(command);
+      this.#check(command, definition, nexus);
+      result = definition.execute(this, command, definition, nexus);
+    } catch (error) {
+      this.#fail(command, definition, error);
+      return;
+    }
+    if (isPromise(result)) this.#whenSettled(command, definition, result);
+    else command.complete(scsiStatus.good, undefined, result as number | undefined);
+  }
+
+  /**
+   * Run a command on buffers of one's own.
+   * @param cdb 1 to 260 bytes
+   */
+  execute(cdb: Uint8Array, dataOut?: Uint8Array, options: ExecuteOptions = {}): Promise<Response> {
+    const command = new MemoryCommand(cdb, dataOut, options);
+    this.submit(command, options.nexus ?? localNexus);
+    return command.response;
+  }
+
+  #whenSettled(command: ScsiCommand, definition: CommandDefinition, result: Promise<number | void>): void {
+    result.then(
+      (valid) => command.complete(scsiStatus.good, undefined, valid as number | undefined),
+      (error: unknown) => this.#fail(command, definition, error),
+    );
+  }
+
+  #unknown({ cdb, cdbLength }: ScsiCommand): SenseError {
+    if (cdbLength > 1 && this.commands.hasServiceActions(cdb[0])) {
+      return new SenseError(
+        senseKey.illegalRequest,
+        additionalSense.invalidFieldInCdb,
+        'no such service action',
+        {
+          field: { inCdb: true, byte: 1, bit: 4 },
+        },
+      );
+    }
+    return new SenseError(
+      senseKey.illegalRequest,
+      additionalSense.invalidCommandOperationCode,
+      'no such operation code',
+      { field: { inCdb: true, byte: 0 } },
+    );
+  }
+
+  /** What every command is checked for, in the order SAM-5 5.14 and SPC-4 4.4 give. */
+  #check(command: ScsiCommand, definition: CommandDefinition, nexus: Nexus): void {
+    const { cdb, cdbLength } = command;
+    const { length } = definition.usage;
+    if (!definition.ignoresUnitAttention && this.attentions.pending(nexus)) {
+      const code = this.attentions.take(nexus);
+      if (code !== undefined) throw new SenseError(senseKey.unitAttention, code, 'unit attention');
+    }
+    if (cdbLength < length) {
+      throw new SenseError(
+        senseKey.illegalRequest,
+        additionalSense.invalidFieldInCdb,
+        `the CDB has ${cdbLength} of ${length} bytes`,
+      );
+    }
+    if ((cdb[length - 1] & 0x04) !== 0) {
+      throw new SenseError(
+        senseKey.illegalRequest,
+        additionalSense.invalidFieldInCdb,
+        'NACA is not supported',
+        {
+          field: { inCdb: true, byte: length - 1, bit: 2 },
+        },
+      );
+    }
+    if (definition.medium && !this.started) {
+      throw new SenseError(
+        senseKey.notReady,
+        additionalSense.logicalUnitNotReadyInitializingCommandRequired,
+        'the unit was stopped',
+      );
+    }
+  }
+
+  #fail(command: ScsiCommand, definition: CommandDefinition | undefined, error: unknown): void {
+    const sense = toSenseError(error, definition?.activity ?? 'other');
+    if (!sense && isTransient(error)) return command.complete(scsiStatus.busy);
+    if (!sense)
+      this.#log(
+        `${definition?.name ?? 'a command'} failed: ${(error as Error | null)?.stack ?? String(error)}`,
+      );
+    const { key, code, details } = sense ?? {
+      key: senseKey.hardwareError,
+      code: additionalSense.internalTargetFailure,
+      details: {},
+    };
+    command.complete(scsiStatus.checkCondition, encodeSense(key, code, details, this.modes.senseFormat));
+  }
+}

@@ -1,0 +1,61 @@
+// HOT PATH: `pending` runs for every command.
+import type { Nexus } from './command.js';
+import { additionalSense } from './sense.js';
+
+interface Attention {
+  readonly sequence: number;
+  /** `asc << 8 | ascq` */
+  readonly code: number;
+  /** The nexus that caused it and needs no telling. */
+  readonly except?: Nexus;
+}
+
+/**
+ * Unit attention conditions of each I_T nexus (SAM-5 5.14). Events are numbered, and a nexus remembers the last
+ * one it was told: so the cost does not grow with the number of initiators, and one that never comes back
+ * costs nothing. An event that happens again replaces its earlier self.
+ */
+export class UnitAttentions {
+  #latest = 0;
+  #events: Attention[] = [];
+  readonly #told = new WeakMap<Nexus, number>();
+  #recent: Nexus | undefined;
+
+  /** Establish a condition for every nexus but the one that caused it. */
+  establish(code: number, except?: Nexus): void {
+    this.#recent = undefined;
+    this.#latest++;
+    this.#events = this.#events.filter((event) => event.code !== code);
+    this.#events.push({ sequence: this.#latest, code, except });
+  }
+
+  /** Whether `nexus` has something to be told. */
+  pending(nexus: Nexus): boolean {
+    if (nexus === this.#recent) return false;
+    const told = this.#told.get(nexus);
+    if (told === undefined) return true;
+    if (this.#next(nexus, told)) return true;
+    this.#recent = nexus;
+    return false;
+  }
+
+  /**
+   * Take the next condition of `nexus`, which clears it. The first is that the unit was powered on; it clears
+   * every other (SAM-5 5.14.1: a reset makes earlier conditions meaningless).
+   * @returns `asc << 8 | ascq`
+   */
+  take(nexus: Nexus): number | undefined {
+    const told = this.#told.get(nexus);
+    if (told === undefined) {
+      this.#told.set(nexus, this.#latest);
+      return additionalSense.powerOnOccurred;
+    }
+    const event = this.#next(nexus, told);
+    this.#told.set(nexus, event?.sequence ?? this.#latest);
+    return event?.code;
+  }
+
+  #next(nexus: Nexus, told: number): Attention | undefined {
+    return this.#events.find((event) => event.sequence > told && event.except !== nexus);
+  }
+}

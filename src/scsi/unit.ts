@@ -1,0 +1,59 @@
+import type { CommandSet } from './command-set.js';
+import type { Disk } from './disk.js';
+import type { ModePages } from './mode-pages.js';
+import type { RangeLock } from './range-lock.js';
+import type { UnitAttentions } from './unit-attention.js';
+
+/** What INQUIRY says about a logical unit. */
+export interface UnitIdentity {
+  /** At most 8 ASCII characters. */
+  readonly vendor: string;
+  /** At most 16. */
+  readonly product: string;
+  /** At most 4. */
+  readonly revision: string;
+  /** Unit serial number; asked for at each INQUIRY, because LIO's is set after the unit was made. */
+  serial(): string;
+}
+
+/** Limits of one command, in logical blocks unless said otherwise. For VPD page B0h; each is enforced. */
+export interface UnitLimits {
+  /** READ, WRITE, VERIFY. */
+  readonly maxTransferBlocks: number;
+  readonly maxUnmapBlocks: number;
+  /** Block descriptors in one UNMAP. */
+  readonly maxUnmapDescriptors: number;
+  readonly maxWriteSameBlocks: number;
+}
+
+/** A logical unit, as the commands see it. */
+export interface Unit {
+  readonly disk: Disk;
+  /** Logical block length in bytes. */
+  readonly blockSize: number;
+  /** Capacity in logical blocks. */
+  readonly blocks: number;
+  readonly identity: UnitIdentity;
+  readonly limits: UnitLimits;
+  readonly modes: ModePages;
+  readonly attentions: UnitAttentions;
+  readonly locks: RangeLock;
+  readonly commands: CommandSet;
+  /** False after START STOP UNIT stopped it. */
+  started: boolean;
+}
+
+/** Whether `write` may return before the data is stable. */
+export function hasWriteCache(disk: Disk): boolean {
+  return disk.writeCache ?? disk.flush !== undefined;
+}
+
+export function isReadOnly(disk: Disk): boolean {
+  return disk.readOnly === true || disk.write === undefined;
+}
+
+/** Physical blocks as a power of two of logical blocks. */
+export function physicalBlockExponent(disk: Disk, blockSize: number): number {
+  const physical = disk.physicalBlockSize ?? blockSize;
+  return Math.max(0, Math.min(15, Math.floor(Math.log2(physical / blockSize))));
+}
