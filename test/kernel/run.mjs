@@ -17,7 +17,7 @@ const usage = `node test/kernel/run.mjs [FILE…] [--grep TEXT] [--console] [--m
   --grep TEXT   run only the tests with TEXT in their title
   --console     print the guest's console as it comes
   --minutes N   end a guest that takes longer (default: 15)
-  --no-build    take dist/ as it is`;
+  --no-build    take dist/ and build/kernel/ as they are`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -28,9 +28,9 @@ function node(...args) {
   if (status !== 0) throw new Error(`node ${args.join(' ')} failed`);
 }
 
-function build(product) {
+function build() {
   const tsc = 'node_modules/typescript/bin/tsc';
-  if (product) node(tsc, '-p', 'tsconfig.build.json');
+  node(tsc, '-p', 'tsconfig.build.json');
   rmSync(join(checkout, 'build/kernel'), { recursive: true, force: true });
   node(tsc, '-p', 'test/kernel/tsconfig.json');
 }
@@ -75,7 +75,7 @@ async function main() {
   if (!(minutes > 0)) throw new Error(`--minutes: '${options.minutes}' is not a number above 0`);
   const started = Date.now();
   installPackages();
-  build(!options['no-build']);
+  if (!options['no-build']) build();
 
   const files =
     positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));

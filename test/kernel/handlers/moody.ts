@@ -23,6 +23,7 @@ export const moody = defineHandler({
           return Promise.reject(Object.assign(new Error('bad medium'), { code: 'EIO' }));
         if (offset === 3 * mib) return new Promise(() => undefined);
         buffer.fill(0);
+        return undefined;
       },
       async write(_buffer, offset) {
         request.log.info(`writing at ${offset}`);
