@@ -208,10 +208,7 @@ export class TcmuService {
 
   async #alreadyRunning({ callBus }: BusConnection, name: string): Promise<Error> {
     const pid = await callBus<number>('GetConnectionUnixProcessID', 's', name).catch(() => 'unknown');
-    return failure(
-      'ALREADY_RUNNING',
-      `another lunette (pid ${pid}) owns ${name}: stop it, or serve other handlers with --no-bus`,
-    );
+    return failure('ALREADY_RUNNING', `another lunette (pid ${pid}) owns ${name}: stop it first`);
   }
 
   async #register(connection: BusConnection, handler: ServiceHandler): Promise<void> {
