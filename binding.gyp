@@ -3,7 +3,9 @@
     {
       'target_name': 'lunette',
       'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"],
-      'defines': ['NAPI_VERSION=8'],
+      # SWALLOW: in a thread that is being terminated no error can be thrown, and node-addon-api would end the
+      # process for it.
+      'defines': ['NAPI_VERSION=8', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'conditions': [
         ['OS=="linux"', {
           'sources': [

@@ -29,7 +29,8 @@ export interface RegionHandle {
   kick(): void;
   /**
    * Start polling in the calling thread's event loop. The pending wake-up is read off the descriptor before
-   * the callback runs, so that a command which arrives during the callback wakes it again.
+   * the callback runs, so that a command which arrives during the callback wakes it again. Where the descriptor
+   * fails (the device was removed), polling ends and the last call is given a NativeError.
    */
   onCommand(callback: () => void): void;
   /** Keep (true, the default) or no longer keep (false) the event loop alive. */
