@@ -11,8 +11,11 @@ export interface RingRegion {
   storeTail(tail: number): void;
   /** Ring the doorbell: everything before the stored tail is complete. */
   kick(): void;
-  /** Call back at each wake-up, from the event loop; the wake-up is consumed before the call. */
-  onCommand(callback: () => void): void;
+  /**
+   * Call back at each wake-up, from the event loop; the wake-up is consumed before the call. With an error the
+   * region can no longer be waited on (its device was removed), and this was the last call.
+   */
+  onCommand(callback: (error?: Error) => void): void;
   /** Release the memory; `buffer` is detached where the platform can. Idempotent. */
   close(): void;
 }

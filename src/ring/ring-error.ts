@@ -1,0 +1,19 @@
+/**
+ * - `BAD_MAILBOX`: the region does not begin with a mailbox this library can serve
+ * - `BAD_ENTRY`: an entry contradicts the region, so that none after it can be trusted
+ * - `REGION_FAILED`: the device behind the region cannot be read or written any more
+ */
+export type RingErrorCode = 'BAD_MAILBOX' | 'BAD_ENTRY' | 'REGION_FAILED';
+
+/** A ring that cannot be served, or not any longer. The device is lost, the process is not. */
+export class RingError extends Error {
+  override readonly name = 'RingError';
+
+  constructor(
+    readonly code: RingErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
