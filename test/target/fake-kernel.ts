@@ -92,6 +92,11 @@ export class FakeKernel implements NetlinkSocketHandle {
     });
   }
 
+  /** Resolves when everything told so far was delivered. */
+  async delivered(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   send(datagram: Uint8Array): void {
     if (this.closed) throw new Error('sent on a closed socket');
     for (const message of decodeMessages(datagram)) {
