@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { Daemon } from '../../test/kernel/support/daemon.js';
 import { LoopbackLun } from '../../test/kernel/support/lun.js';
 import { bash, run } from '../../test/kernel/support/run.js';
-import { until } from '../../test/kernel/support/wait.js';
+import { TcmuRunner } from '../../test/kernel/support/tcmu-runner.js';
 
 /*
  * Runs in the guest: the same fio passes over each disk, round after round, alternating, so that a busy host
@@ -59,13 +57,7 @@ async function fio(path: string, mode: string, depth: number, seconds: number): 
 async function main(): Promise<void> {
   const setting = JSON.parse(process.argv[2] ?? '') as Setting;
   // tcmu-runner first: it knows only the bus name, so lunette registers its handlers with it.
-  await bash(`cp /tmp/tcmu-runner/tcmu-runner.conf /etc/dbus-1/system.d/
-    busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig`);
-  const runner = spawn('tcmu-runner', [], { stdio: 'ignore' });
-  await until(
-    'tcmu-runner to own its bus name',
-    async () => (await run('busctl', ['status', 'org.kernel.TCMUService1'], { mayFail: true })).status === 0,
-  );
+  const runner = await TcmuRunner.start();
   const daemon = await Daemon.start(['--log-level', 'info']);
 
   const size = String(setting.size);
@@ -101,9 +93,7 @@ async function main(): Promise<void> {
   }
   for (const lun of Object.values(disks)) await lun.remove();
   await daemon.stop();
-  const exited = once(runner, 'exit');
-  runner.kill('SIGTERM');
-  await exited;
+  await runner.stop();
   if (daemon.complaints().length > 0) throw new Error(daemon.complaints().join('\n'));
 }
 

@@ -38,7 +38,7 @@ describe('a file over iSCSI, made by the example script', () => {
   it('answers libiscsi’s INQUIRY and READ CAPACITY', async () => {
     const inquiry = await run('iscsi-inq', ['-i', initiator, url(password)]);
     expect(inquiry.stdout).to.match(/Peripheral Device Type:DIRECT_ACCESS/);
-    const pages = await run('iscsi-inq', ['-i', initiator, '-e', '-c', '0xb0', url(password)]);
+    const pages = await run('iscsi-inq', ['-i', initiator, '-e', '1', '-c', '176', url(password)]);
     expect(pages.stdout).to.match(/max(imum)?[ _]unmap/i);
     const capacity = await run('iscsi-readcapacity16', ['-i', initiator, url(password)]);
     expect(capacity.stdout).to.match(/Block size:512|RETURNED LOGICAL BLOCK ADDRESS:524287/i);

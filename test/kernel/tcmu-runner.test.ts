@@ -1,31 +1,18 @@
 import { expect } from 'chai';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { memoryDisk } from './support/disks.js';
 import { LoopbackLun } from './support/lun.js';
 import { useLunette } from './support/lunette.js';
-import { bash, run } from './support/run.js';
+import { bash } from './support/run.js';
 import { attempt, targetcli } from './support/targetcli.js';
-import { until } from './support/wait.js';
+import { TcmuRunner } from './support/tcmu-runner.js';
 
 describe('beside tcmu-runner, which owns the bus name', () => {
-  let runner: ChildProcess;
+  let runner: TcmuRunner | undefined;
   before(async () => {
-    await bash(`cp /tmp/tcmu-runner/tcmu-runner.conf /etc/dbus-1/system.d/
-      busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig`);
-    runner = spawn('tcmu-runner', [], { stdio: 'ignore' });
-    await until(
-      'tcmu-runner to own its bus name',
-      async () =>
-        (await run('busctl', ['status', 'org.kernel.TCMUService1'], { mayFail: true })).status === 0,
-    );
+    runner = await TcmuRunner.start();
   });
   const lunette = useLunette();
-  after(async () => {
-    const exited = once(runner, 'exit');
-    runner.kill('SIGTERM');
-    await exited;
-  });
+  after(() => runner?.stop());
 
   it('targetcli lists the handlers of both', async () => {
     const listing = await targetcli('ls /backstores 1');
