@@ -112,7 +112,7 @@ function typeName(schema: SchemaInternals): string {
 
 function defaultText(value: unknown, type: string): string {
   if (type === 'flag') return value ? 'on' : 'off';
-  if (type === 'size') return formatSize(value as number).replace(' ', '');
+  if (type === 'size' && typeof value === 'number') return formatSize(value).replace(' ', '');
   return String(value);
 }
 

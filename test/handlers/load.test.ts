@@ -1,0 +1,161 @@
+import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ConfigError } from '../../src/handlers/config-error.js';
+import { loadHandlers } from '../../src/handlers/load.js';
+import { describeOptions } from '../../src/handlers/registry.js';
+import { failureOf, quietLog } from '../conformance/handler-suite.js';
+
+/** A module outside of any project that exports a handler named `name`. */
+const source = (name: string, typed = ''): string => `
+import { defineHandler, size } from 'lunette';
+import { z } from 'zod';
+const bytes${typed} = 512;
+export const handler = defineHandler({
+  name: '${name}', description: 'for tests', config: z.object({ size: size().default(2 ** 20) }),
+  open: () => ({ size: bytes, read: () => undefined }),
+});
+`;
+
+describe('loadHandlers', () => {
+  let directory: string;
+
+  beforeEach(() => {
+    directory = realpathSync(mkdtempSync(join(tmpdir(), 'lunette-load-')));
+  });
+
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  function write(path: string, text: string): string {
+    const whole = join(directory, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeFileSync(whole, text);
+    return whole;
+  }
+
+  async function refusal(specifier: string): Promise<ConfigError> {
+    const error = await failureOf(() => loadHandlers(specifier, directory));
+    expect(error).to.be.instanceOf(ConfigError);
+    expect(error.message).to.match(/^[^\n]+$/);
+    return error as Error as ConfigError;
+  }
+
+  for (const [ending, typed] of [
+    ['.ts', ': number'],
+    ['.mts', ': number'],
+    ['.js', ''],
+    ['.mjs', ''],
+  ]) {
+    it(`imports a ${ending} file, which needs nothing installed beside it`, async () => {
+      const name = `from_${ending.slice(1)}`;
+      if (ending === '.js') write('package.json', '{"type":"module"}');
+      write(`mine${ending}`, source(name, typed));
+      const [handler, ...others] = await loadHandlers(`./mine${ending}`, directory);
+      expect(others).to.deep.equal([]);
+      expect(handler.name).to.equal(name);
+      expect(describeOptions(handler)[0]).to.include({ name: 'size', default: '1MiB' });
+      expect((await handler.open({}, { log: quietLog })).size).to.equal(512);
+    });
+  }
+
+  it('imports a package by its name, from beside the working directory', async () => {
+    write(
+      'node_modules/some-disk/package.json',
+      '{"name":"some-disk","type":"module","exports":"./main.js"}',
+    );
+    write('node_modules/some-disk/main.js', source('some_disk'));
+    const [handler] = await loadHandlers('some-disk', directory);
+    expect(handler.name).to.equal('some_disk');
+  });
+
+  it('gives a handler the very classes that judge its errors', async () => {
+    const path = write(
+      'throws.ts',
+      `import { defineHandler, SenseError } from 'lunette';
+       import { z } from 'zod';
+       export default defineHandler({
+         name: 'throws', description: 'x', config: z.object({}),
+         open: () => ({ size: 512, read() { throw new SenseError(3, 0x1100, 'broken'); } }),
+       });`,
+    );
+    // In a process of its own: mocha gives this file modules that are not those of a plain import.
+    const script = `
+      import { loadHandlers } from ${JSON.stringify(new URL('../../src/handlers/load.ts', import.meta.url).href)};
+      import { SenseError } from ${JSON.stringify(new URL('../../src/handlers/contract.ts', import.meta.url).href)};
+      const [handler] = await loadHandlers(${JSON.stringify(path)});
+      try { handler.open().read(); } catch (error) { console.log(error instanceof SenseError); }`;
+    const printed = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect(printed).to.equal('true\n');
+  });
+
+  it('takes the default export and every named one, each once', async () => {
+    const shape = (name: string) =>
+      `{ name: '${name}', description: 'x', config: z.object({}), open: () => ({ size: 512, read() {} }) }`;
+    write(
+      'several.mjs',
+      `import { z } from 'zod';
+       export const one = ${shape('one')};
+       export const two = ${shape('two')};
+       export default one;
+       export const other = 5;
+       export const nothing = null;`,
+    );
+    const found = await loadHandlers('./several.mjs', directory);
+    expect(found.map(({ name }) => name).sort()).to.deep.equal(['one', 'two']);
+  });
+
+  it('imports a CommonJS module', async () => {
+    write(
+      'old.cjs',
+      `exports.old = { name: 'old', description: 'x', config: { shape: {}, safeParse() {} }, open() {} };`,
+    );
+    expect((await loadHandlers('./old.cjs', directory)).map(({ name }) => name)).to.deep.equal(['old']);
+  });
+
+  it('tells a missing file from a missing package', async () => {
+    const file = await refusal('./nowhere.ts');
+    expect(file.code).to.equal('HANDLER_NOT_FOUND');
+    expect(file.message).to.contain(join(directory, 'nowhere.ts'));
+    const bare = await refusal('nowhere.ts');
+    expect(bare.message).to.contain('does not exist');
+    const missing = await refusal('no-such-package');
+    expect(missing.code).to.equal('HANDLER_NOT_FOUND');
+    expect(missing.message).to.contain('npm install no-such-package');
+  });
+
+  it('says what a module threw, and where', async () => {
+    write('broken.mjs', 'throw new Error("no credentials\\nat all");');
+    const error = await refusal('./broken.mjs');
+    expect(error.code).to.equal('HANDLER_BROKEN');
+    expect(error.message).to.contain('no credentials').and.contain('broken.mjs:1');
+    write('worse.mjs', 'throw "just text";');
+    expect((await refusal('./worse.mjs')).message).to.contain('just text');
+  });
+
+  it('says which import of a module is missing, not that the module is', async () => {
+    write('needs.mjs', "import 'a-package-that-is-not-there'; export const x = 1;");
+    const error = await refusal('./needs.mjs');
+    expect(error.code).to.equal('HANDLER_BROKEN');
+    expect(error.message).to.contain('a-package-that-is-not-there');
+  });
+
+  it('says that the syntax is wrong', async () => {
+    write('syntax.ts', 'export const = 1;');
+    expect((await refusal('./syntax.ts')).code).to.equal('HANDLER_BROKEN');
+  });
+
+  it('refuses a module without a handler, and a handler that is not right', async () => {
+    write('empty.mjs', 'export const x = { name: "x" };');
+    expect((await refusal('./empty.mjs')).message).to.contain('exports no handler');
+    write(
+      'misnamed.mjs',
+      `import { z } from 'zod';
+       export const x = { name: 'My Disk', description: 'x', config: z.object({}), open() {} };`,
+    );
+    expect((await refusal('./misnamed.mjs')).message).to.contain("handler name 'My Disk'");
+  });
+});
