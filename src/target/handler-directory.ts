@@ -50,7 +50,12 @@ async function answer(work: () => Promise<unknown>): Promise<Answer> {
 export function exportHandler({ bus }: BusConnection, path: string, handler: ServiceHandler): void {
   const object = {
     ConfigDesc: handler.description,
-    CheckConfig: (devConfig: string) => answer(() => handler.checkConfig(devConfig)),
+    // The library does not hold callers to the signature.
+    CheckConfig: (devConfig: unknown) =>
+      answer(async () => {
+        if (typeof devConfig !== 'string') throw new Error('CheckConfig takes one string, SUBTYPE/CFGSTRING');
+        await handler.checkConfig(devConfig);
+      }),
   };
   bus.exportInterface(object, path, handlerInterface);
 }

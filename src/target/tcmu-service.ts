@@ -108,6 +108,8 @@ export class TcmuService {
     }
     if (this.#closed) return connection.close();
     this.#connection = connection;
+    // The owner may have left before there was anyone to hear of it.
+    if (this.#role === 'registered' && !(await this.#hasOwner(connection))) this.#onOwnerChanged('');
     void connection.lost.then(() => {
       if (this.#connection !== connection) return;
       this.#log.warn(
@@ -175,6 +177,10 @@ export class TcmuService {
     } else {
       this.#reconnect(0);
     }
+  }
+
+  async #hasOwner({ callBus }: BusConnection): Promise<boolean> {
+    return callBus<boolean>('NameHasOwner', 's', SERVICE).catch(() => true);
   }
 
   async #requestName({ callBus }: BusConnection, name: string): Promise<boolean> {
