@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../../src/handlers/config-error.js';
 import { loadHandlers } from '../../src/handlers/load.js';
-import { describeOptions } from '../../src/handlers/registry.js';
-import { failureOf, quietLog } from '../conformance/handler-suite.js';
+import { failureOf } from '../conformance/handler-suite.js';
 
 /** A module outside of any project that exports a handler named `name`. */
 const source = (name: string, typed = ''): string => `
@@ -18,6 +17,8 @@ export const handler = defineHandler({
   open: () => ({ size: bytes, read: () => undefined }),
 });
 `;
+
+const sourceUrl = (name: string): string => new URL(`../../src/handlers/${name}`, import.meta.url).href;
 
 describe('loadHandlers', () => {
   let directory: string;
@@ -35,6 +36,22 @@ describe('loadHandlers', () => {
     return whole;
   }
 
+  /**
+   * Load in a process of its own, as `lunette serve` does, and evaluate `expression` over `handlers`. Mocha gives
+   * this file modules that are not those of a plain import, which would be loaded, and counted, twice.
+   */
+  function loadElsewhere(specifier: string, expression: string): unknown {
+    const script = `
+      import { loadHandlers } from ${JSON.stringify(sourceUrl('load.ts'))};
+      import { SenseError } from ${JSON.stringify(sourceUrl('contract.ts'))};
+      import { describeOptions } from ${JSON.stringify(sourceUrl('registry.ts'))};
+      const handlers = await loadHandlers(${JSON.stringify(specifier)}, ${JSON.stringify(directory)});
+      console.log(JSON.stringify(${expression}));`;
+    const env = { ...process.env, NODE_V8_COVERAGE: undefined };
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env }));
+  }
+
   async function refusal(specifier: string): Promise<ConfigError> {
     const error = await failureOf(() => loadHandlers(specifier, directory));
     expect(error).to.be.instanceOf(ConfigError);
@@ -48,29 +65,28 @@ describe('loadHandlers', () => {
     ['.js', ''],
     ['.mjs', ''],
   ]) {
-    it(`imports a ${ending} file, which needs nothing installed beside it`, async () => {
+    it(`imports a ${ending} file, which needs nothing installed beside it`, () => {
       const name = `from_${ending.slice(1)}`;
       if (ending === '.js') write('package.json', '{"type":"module"}');
       write(`mine${ending}`, source(name, typed));
-      const [handler, ...others] = await loadHandlers(`./mine${ending}`, directory);
-      expect(others).to.deep.equal([]);
-      expect(handler.name).to.equal(name);
-      expect(describeOptions(handler)[0]).to.include({ name: 'size', default: '1MiB' });
-      expect((await handler.open({}, { log: quietLog })).size).to.equal(512);
+      const found = loadElsewhere(
+        `./mine${ending}`,
+        'handlers.map((handler) => [handler.name, describeOptions(handler)[0].default, handler.open().size])',
+      );
+      expect(found).to.deep.equal([[name, '1MiB', 512]]);
     });
   }
 
-  it('imports a package by its name, from beside the working directory', async () => {
+  it('imports a package by its name, from beside the working directory', () => {
     write(
       'node_modules/some-disk/package.json',
       '{"name":"some-disk","type":"module","exports":"./main.js"}',
     );
     write('node_modules/some-disk/main.js', source('some_disk'));
-    const [handler] = await loadHandlers('some-disk', directory);
-    expect(handler.name).to.equal('some_disk');
+    expect(loadElsewhere('some-disk', 'handlers[0].name')).to.equal('some_disk');
   });
 
-  it('gives a handler the very classes that judge its errors', async () => {
+  it('gives a handler the very classes that judge its errors', () => {
     const path = write(
       'throws.ts',
       `import { defineHandler, SenseError } from 'lunette';
@@ -80,16 +96,8 @@ describe('loadHandlers', () => {
          open: () => ({ size: 512, read() { throw new SenseError(3, 0x1100, 'broken'); } }),
        });`,
     );
-    // In a process of its own: mocha gives this file modules that are not those of a plain import.
-    const script = `
-      import { loadHandlers } from ${JSON.stringify(new URL('../../src/handlers/load.ts', import.meta.url).href)};
-      import { SenseError } from ${JSON.stringify(new URL('../../src/handlers/contract.ts', import.meta.url).href)};
-      const [handler] = await loadHandlers(${JSON.stringify(path)});
-      try { handler.open().read(); } catch (error) { console.log(error instanceof SenseError); }`;
-    const printed = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-      encoding: 'utf8',
-    });
-    expect(printed).to.equal('true\n');
+    const thrown = '(() => { try { handlers[0].open().read(); } catch (error) { return error; } })()';
+    expect(loadElsewhere(path, `${thrown} instanceof SenseError`)).to.equal(true);
   });
 
   it('takes the default export and every named one, each once', async () => {
