@@ -1,0 +1,133 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, Option } from 'commander';
+
+/*
+ * The command line: arguments in, a function of the command's own file out. Each command's code is loaded when
+ * it runs, so that `--help` and `--version` answer at once.
+ */
+
+const { version, description } = createRequire(import.meta.url)('../../package.json') as {
+  version: string;
+  description: string;
+};
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function program(): Command {
+  const lunette = new Command('lunette')
+    .description(description)
+    .version(version)
+    .showHelpAfterError('(see --help)')
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lunette demo                        a disk in memory, without root or kernel module
+  $ lunette handlers file               the options of the file handler
+  $ sudo lunette serve                  serve every LUN that targetcli makes
+  $ sudo targetcli /backstores/user:memory create name=disk1 size=1G cfgstring=
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+    );
+  lunette.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+  const handlerOption = new Option(
+    '--handler <module>',
+    'also offer the handlers of a .ts or .js file or of a package; may be repeated',
+  )
+    .default([], 'none')
+    .argParser(collect);
+
+  lunette
+    .command('serve')
+    .description('serve TCMU devices: existing ones, and each that targetcli makes, until SIGTERM')
+    .addOption(handlerOption)
+    .addOption(
+      new Option('--log-level <level>', 'least level to log')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'text for people, json for programs; auto asks whether stderr is a terminal',
+      )
+        .choices(['auto', 'text', 'json'])
+        .default('auto'),
+    )
+    .option(
+      '--command-timeout <seconds>',
+      'answer a command that takes longer; 0 never (default: 5/6 of LIO’s cmd_time_out)',
+    )
+    .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
+    .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')
+    .option(
+      '--definitions <folder>',
+      'where cfgstrings of the form @NAME are looked up',
+      '/etc/lunette/definitions',
+    )
+    .option('--no-bus', 'do not offer the handlers to targetcli over the system bus')
+    .option(
+      '--checked-buffers',
+      'give handlers private copies of all data, and detach them when a verb is done',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sudo lunette serve
+  $ sudo lunette serve --handler ./examples/ram-disk.ts --checked-buffers
+  $ sudo lunette serve --subtype-prefix lab- --no-bus
+
+The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at once.`,
+    )
+    .action(async (options) => (await import('./serve.js')).serve(options));
+
+  lunette
+    .command('demo')
+    .description(
+      'serve a memory disk over an emulated ring, and write, verify and measure it as an initiator',
+    )
+    .option('--size <size>', 'capacity of the disk', '1G')
+    .option('--amount <size>', 'how much to write and verify', '256M')
+    .option('--seconds <number>', 'how long to measure random reads', '2')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lunette demo
+  $ lunette demo --size 1T --amount 64M`,
+    )
+    .action(async (options) => (await import('./demo.js')).demo(options));
+
+  lunette
+    .command('handlers')
+    .description('list the handlers, or the options of one')
+    .argument('[name]', 'a handler')
+    .addOption(handlerOption)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lunette handlers
+  $ lunette handlers file
+  $ lunette handlers --handler ./examples/ram-disk.ts`,
+    )
+    .action(async (name, options) => (await import('./handlers.js')).handlers(name, options));
+
+  return lunette;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  // What a command throws is meant for the user: one line, and the stack only where it was asked for.
+  console.error(`lunette: ${(error as Error).message}`);
+  if (process.env.LUNETTE_DEBUG) console.error((error as Error).stack);
+  process.exitCode = 1;
+}

@@ -1,0 +1,134 @@
+import type { Device } from '../device/device.js';
+import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
+import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
+import { native } from '../native/addon.js';
+import { ConfigfsDevice } from '../target/configfs.js';
+import { KernelTarget, type DeviceChange, type TargetListener } from '../target/kernel-target.js';
+import { TcmuService } from '../target/tcmu-service.js';
+import type { TcmuDevice } from '../target/uio.js';
+import type { Logger } from './log.js';
+import { openDevice, type DeviceSettings } from './open-device.js';
+
+export interface DaemonOptions extends DeviceSettings {
+  readonly registry: HandlerRegistry;
+  readonly log: Logger;
+  /** Offer the handlers to targetcli over the system bus. Default true. */
+  readonly bus?: boolean;
+  /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
+  readonly drainTimeout?: number;
+}
+
+/** An error the kernel is told by its errno. */
+function refusal(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** Serves every TCMU device of this host whose subtype names one of the registry's handlers. */
+export class Daemon implements TargetListener {
+  readonly #options: DaemonOptions;
+  readonly #log: Logger;
+  readonly #devices = new Map<string, Device>();
+  #service: TcmuService | undefined;
+  #target: KernelTarget | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /**
+   * Take the bus name, then open the devices that exist, then follow the kernel.
+   * @throws Error that says what is missing, where nothing could be served
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      // The bus first: a second daemon is turned away before it touches a device.
+      if (options.bus ?? true) daemon.#service = await daemon.#offerHandlers();
+      daemon.#target = await KernelTarget.start({
+        listener: daemon,
+        log: options.log,
+        answerForeign: () => daemon.#service?.role !== 'registered',
+      });
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    native().notify('READY=1');
+    options.log.info({ devices: daemon.#devices.size, handlers: options.registry.names() }, 'ready');
+    return daemon;
+  }
+
+  /** Drain and close every device. Idempotent; never rejects. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    native().notify('STOPPING=1');
+    await this.#target?.close();
+    await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
+    this.#devices.clear();
+    await this.#service?.close();
+  }
+
+  owns(tcmu: TcmuDevice): boolean {
+    return this.#options.registry.get(tcmu.subtype) !== undefined;
+  }
+
+  async added(tcmu: TcmuDevice): Promise<void> {
+    const configfs = new ConfigfsDevice(tcmu);
+    const device = await openDevice(tcmu, configfs, this.#options.registry, this.#options, this.#log);
+    this.#devices.set(tcmu.uio, device);
+    device.start();
+    this.#log.info(
+      { device: device.name, handler: tcmu.subtype, size: device.disk.size },
+      `${device.name}: serving ${tcmu.devConfig}`,
+    );
+  }
+
+  async removed(tcmu: TcmuDevice): Promise<void> {
+    const device = this.#devices.get(tcmu.uio);
+    if (!device) return;
+    this.#devices.delete(tcmu.uio);
+    await device.close(this.#options.drainTimeout);
+    this.#log.info({ device: device.name }, `${device.name}: removed`);
+  }
+
+  async reconfigured(tcmu: TcmuDevice, change: DeviceChange): Promise<void> {
+    const device = this.#devices.get(tcmu.uio);
+    if (!device) throw refusal('ENODEV', `${tcmu.hba}/${tcmu.name} is not served here`);
+    if (change.devConfig !== undefined) {
+      throw refusal(
+        'EOPNOTSUPP',
+        'the configuration of a live device cannot be changed: delete it and create it anew',
+      );
+    }
+    if (change.writeCache !== undefined) {
+      throw refusal('EOPNOTSUPP', 'the write cache is the handler’s: it is set by its options, not by LIO');
+    }
+    if (change.size !== undefined) await device.resize(change.size);
+  }
+
+  /** @returns undefined where there is no bus to offer them on: the devices are served all the same */
+  async #offerHandlers(): Promise<TcmuService | undefined> {
+    const { registry, log, definitions } = this.#options;
+    const handlers = registry.list().map(({ subtype, handler }) => ({
+      subtype,
+      description: configDescription(handler),
+      checkConfig: async (devConfig: string): Promise<void> => {
+        const config = configure(handler, parseDeviceConfig(devConfig).cfgstring, { definitions });
+        await handler.check?.(config);
+      },
+    }));
+    try {
+      return await TcmuService.start({ handlers, log });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ALREADY_RUNNING') throw error;
+      log.warn(`targetcli will not list the handlers: ${message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/* The package's front door: what a handler is written with, and what serves it. */
+export { defineHandler, SenseError, additionalSense, senseKey } from './handlers/contract.js';
+export type {
+  CommandContext,
+  Disk,
+  Done,
+  Extent,
+  Handler,
+  HandlerLog,
+  OpenRequest,
+  VendorCommand,
+} from './handlers/contract.js';
+export { flag, formatSize, integer, parseSize, size, text } from './handlers/options.js';
+export type { Option } from './handlers/options.js';
+export { Device } from './device/device.js';
+export type { DeviceOptions, DeviceState } from './device/device.js';
+export type { RingRegion } from './ring/region.js';
