@@ -15,7 +15,7 @@ export const vpdPage = {
 
 const MAX_SERIAL = 254;
 
-/** Designator type and code set (SPC-4 table 460), associated with the logical unit. */
+/** Code set and designator type (SPC-4 7.8.6), associated with the logical unit. */
 const designator = { t10VendorId: [0x02, 0x01], naa: [0x01, 0x03] } as const;
 
 /** 00-14-05h: what LIO uses for its own backstores. */
@@ -39,8 +39,8 @@ function worldWideName(serial: string): Uint8Array {
   return Uint8Array.from(name.match(/../g)!, (pair) => parseInt(pair, 16));
 }
 
-function descriptor([type, codeSet]: readonly [number, number], value: Uint8Array): number[] {
-  return [codeSet === 0x01 ? 0x02 : 0x01, type, 0, value.length, ...value];
+function descriptor([codeSet, type]: readonly [number, number], value: Uint8Array): number[] {
+  return [codeSet, type, 0, value.length, ...value];
 }
 
 function deviceIdentification({ identity }: Unit): number[] {
