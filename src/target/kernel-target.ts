@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { native, type NetlinkSocketHandle } from '../native/addon.js';
 import { CONFIGFS, ConfigfsDevice } from './configfs.js';
 import type { TargetLog } from './log.js';
@@ -53,6 +54,15 @@ function statusOf(error: unknown): number {
   return -(numbers[code] ?? constants.errno.EINVAL);
 }
 
+/** Milliseconds. */
+const BUSY_WAIT = 50;
+const BUSY_TRIES = 20;
+
+function isBusy(error: unknown): boolean {
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return code === 'EBUSY' || (cause as NodeJS.ErrnoException | undefined)?.code === 'EBUSY';
+}
+
 /**
  * Follows the TCMU devices of this host: those that exist, then those that come, change and go.
  *
@@ -89,24 +99,23 @@ export class KernelTarget {
   static async start(options: KernelTargetOptions): Promise<KernelTarget> {
     const target = new KernelTarget(options);
     const socket = options.socket ?? new (native().NetlinkSocket)(RECEIVE_BUFFER);
-    // Joined before the scan, so that no device falls between; events wait in their queues until it is over.
-    let open!: () => void;
-    const opened = new Promise<void>((resolve) => (open = resolve));
-    target.#netlink = await TcmUserNetlink.open(socket, options.log, (event) =>
-      target.#enqueue(event.uio, () => opened.then(() => target.#onEvent(event))),
+    // Joined before the scan, so that no device falls between.
+    target.#netlink = await TcmUserNetlink.open(
+      socket,
+      options.log,
+      (event) => void target.#enqueue(event.uio, () => target.#onEvent(event)),
     );
     try {
       if (target.#answers()) {
         target.#releaseStuckEvents();
         await target.#netlink.setFeatures(true);
       }
-      await Promise.all(scanUio(options).map((device) => target.#addExisting(device)));
+      const existing = scanUio(options);
+      await Promise.all(existing.map(({ uio }) => target.#enqueue(uio, () => target.#addExisting(uio))));
     } catch (error) {
-      open();
       await target.close();
       throw error;
     }
-    open();
     return target;
   }
 
@@ -145,7 +154,7 @@ export class KernelTarget {
     }
   }
 
-  #enqueue(uio: string, task: () => Promise<void>): void {
+  #enqueue(uio: string, task: () => Promise<void>): Promise<void> {
     const done = (this.#queues.get(uio) ?? Promise.resolve()).then(task).catch((error: Error) => {
       this.#log.error(`${uio}: ${error.message}`);
     });
@@ -153,6 +162,7 @@ export class KernelTarget {
     void done.then(() => {
       if (this.#queues.get(uio) === done) this.#queues.delete(uio);
     });
+    return done;
   }
 
   /**
@@ -178,17 +188,32 @@ export class KernelTarget {
     }
   }
 
-  async #addExisting(device: TcmuDevice): Promise<void> {
+  async #addExisting(uio: string): Promise<void> {
+    // Its events, where there were any, have been handled since the scan.
+    const device = readUio(uio, this.#options);
+    if (!device || this.#known.has(uio)) return;
     const served = this.#options.listener.owns(device);
     if (served) {
       try {
-        await this.#options.listener.added(device);
+        await this.#add(device);
       } catch (error) {
         this.#log.error(`${device.hba}/${device.name} cannot be served: ${(error as Error).message}`);
         return;
       }
     }
-    this.#known.set(device.uio, { device, served, waits: this.#waits(device) });
+    this.#known.set(uio, { device, served, waits: this.#waits(device) });
+  }
+
+  /** Beside tcmu-runner a device may be in use for a moment: it opens every UIO device before it refuses it. */
+  async #add(device: TcmuDevice): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#options.listener.added(device);
+      } catch (error) {
+        if (this.#answers() || tries === BUSY_TRIES || !isBusy(error)) throw error;
+      }
+      await delay(BUSY_WAIT);
+    }
   }
 
   async #onEvent(event: TcmUserEvent): Promise<void> {
@@ -198,14 +223,17 @@ export class KernelTarget {
     const answers = this.#answers();
     let status = 0;
     try {
-      const handled = this.#handle(event, device, waits && !answers);
-      const outcome = await Promise.race([handled.then(() => 'handled'), this.#givenUp]);
-      if (outcome === undefined) throw Object.assign(new Error('the daemon is leaving'), { code: 'EINTR' });
+      await this.#unlessGivenUp(this.#handle(event, device, waits && !answers));
     } catch (error) {
       status = statusOf(error);
       this.#log.error(`${event.uioName}: '${event.kind}' failed: ${(error as Error).message}`);
     }
     if (answers && waits) await this.#netlink.answer(event, status);
+  }
+
+  async #unlessGivenUp(work: Promise<void>): Promise<void> {
+    const outcome = await Promise.race([work.then(() => 'done'), this.#givenUp]);
+    if (outcome === undefined) throw Object.assign(new Error('the daemon is leaving'), { code: 'EINTR' });
   }
 
   #deviceOf(event: TcmUserEvent): TcmuDevice | undefined {
@@ -232,7 +260,7 @@ export class KernelTarget {
         );
       }
       const waits = this.#waits(device);
-      if (served) await listener.added(device);
+      if (served) await this.#add(device);
       this.#known.set(event.uio, { device, served, waits });
     } else if (event.kind === 'removed') {
       this.#known.delete(event.uio);

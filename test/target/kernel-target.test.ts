@@ -202,6 +202,18 @@ describe('KernelTarget', () => {
     expect(listener.calls).to.deep.equal(['added uio0 user_0/disk', 'added done']);
   });
 
+  it('does not let a device that opens slowly at the start hold up another one', async () => {
+    tree.addDevice(disk);
+    let release!: () => void;
+    listener.work = (_verb, device) =>
+      device.uio === 'uio0' ? new Promise((resolve) => (release = resolve)) : Promise.resolve();
+    const started = start();
+    while (!listener.calls.includes('added uio0 user_0/disk')) await kernel.delivered();
+    expect(await enable({ ...disk, uio: 1, name: 'other' })).to.equal(0);
+    release();
+    await started;
+  });
+
   it('answers for devices of others where nobody else does, without serving them', async () => {
     await start();
     const other = { uio: 4, name: 'other', devConfig: 'theirs/' };
@@ -234,6 +246,19 @@ describe('KernelTarget', () => {
       await kernel.delivered();
       await target?.close();
       expect(listener.calls).to.deep.equal(['added uio0 user_0/disk', 'added done']);
+    });
+
+    it('waits until the other one has looked at the device and let it go', async () => {
+      await start();
+      // tcmu-runner opens every UIO device before it refuses it, and a UIO device opens only once.
+      const busy = new Error('/dev/uio0 is in use', { cause: errno('EBUSY') });
+      let tries = 0;
+      listener.work = () => (++tries < 3 ? Promise.reject(busy) : Promise.resolve());
+      await enable({ ...disk, waits: -1 });
+      await kernel.delivered();
+      await target?.close();
+      expect(listener.calls.at(-1)).to.equal('added done');
+      expect(log.of('error')).to.deep.equal([]);
     });
 
     it('does not open a device that the other one refuses, and says what to do', async () => {
