@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { checkedDisk } from '../../src/device/checked-disk.js';
 import { configure } from '../../src/handlers/cfgstring.js';
-import type { CommandContext, Disk, Handler, HandlerLog, OpenRequest } from '../../src/handlers/contract.js';
+import type { Disk, Handler, OpenRequest } from '../../src/handlers/contract.js';
 import { describeOptions } from '../../src/handlers/registry.js';
+import { describeRingConformance } from './ring-suite.js';
+import { context, expectBytes, failureOf, pattern, quietLog } from './support.js';
 
 /*
  * What every handler must do, whatever it stores its blocks in. Run it over a handler of your own:
@@ -15,7 +17,7 @@ import { describeOptions } from '../../src/handlers/registry.js';
  *   describeHandlerConformance('mine', { handler: mine, cfgstring: (directory) => `${directory}/disk` });
  */
 
-type OptionalVerb = 'unmap' | 'writeZeroes' | 'extents' | 'resize';
+export type OptionalVerb = 'unmap' | 'writeZeroes' | 'extents' | 'resize';
 
 export interface ConformanceSubject {
   readonly handler: Handler<z.ZodObject>;
@@ -37,46 +39,11 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const TIB = 1024 * 1024 * MIB;
 
-export const quietLog: HandlerLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
-export function context(fields: Partial<CommandContext> = {}): CommandContext {
-  return { fua: false, dpo: false, signal: new AbortController().signal, ...fields };
-}
-
-/** Bytes that tell where they belong and which write they are of. */
-export function pattern(length: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; at++) bytes[at] = (seed * 131 + at * 7 + (at >> 9) * 13 + 1) & 0xff;
-  return bytes;
-}
-
-/** Equal, without chai printing megabytes where it is not. */
-export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
-  expect(actual.length, `${what}: length`).to.equal(expected.length);
-  const at = actual.findIndex((byte, index) => byte !== expected[index]);
-  if (at >= 0) expect.fail(`${what}: byte ${at} is ${actual[at]}, should be ${expected[at]}`);
-}
-
 async function readBytes(disk: Disk, offset: number, length: number): Promise<Uint8Array> {
   // What a read leaves as it was must show, hence not zeroes.
   const buffer = new Uint8Array(length).fill(0xee);
   await disk.read(buffer, offset, context());
   return buffer;
-}
-
-/** What a verb fails with; a handler may throw at once or reject. */
-export async function failureOf(verb: () => unknown): Promise<NodeJS.ErrnoException> {
-  try {
-    await verb();
-  } catch (error) {
-    return error as NodeJS.ErrnoException;
-  }
-  return expect.fail('should have failed');
 }
 
 /** `bytes` cut in pieces of whole blocks, the way a command comes in several buffers. */
@@ -431,5 +398,7 @@ export function describeHandlerConformance(name: string, subject: ConformanceSub
         }
       });
     }
+
+    describeRingConformance(subject, openDisk, () => directory);
   });
 }

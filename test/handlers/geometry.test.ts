@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { blockSize, checkSize, requestedGeometry, requiredGeometry } from '../../src/handlers/geometry.js';
-import { quietLog as log } from '../conformance/handler-suite.js';
+import { quietLog as log } from '../conformance/support.js';
 
 describe('geometry', () => {
   it('takes the size of the request before that of the option, and the block size the other way round', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../../src/handlers/config-error.js';
 import { loadHandlers } from '../../src/handlers/load.js';
-import { failureOf } from '../conformance/handler-suite.js';
+import { failureOf } from '../conformance/support.js';
 
 /** A module outside of any project that exports a handler named `name`. */
 const source = (name: string, typed = ''): string => `

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { context, expectBytes, failureOf, pattern } from '../../conformance/handler-suite.js';
+import { context, expectBytes, failureOf, pattern } from '../../conformance/support.js';
 import { FileFixture } from './file-fixture.js';
 
 const MIB = 2 ** 20;

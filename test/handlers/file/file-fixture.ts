@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { configure } from '../../../src/handlers/cfgstring.js';
 import type { Disk, OpenRequest } from '../../../src/handlers/contract.js';
 import { file } from '../../../src/handlers/file/index.js';
-import { quietLog } from '../../conformance/handler-suite.js';
+import { quietLog } from '../../conformance/support.js';
 
 /** A scratch directory for a `describe`, and disks opened in it, which are closed after each test. */
 export class FileFixture {

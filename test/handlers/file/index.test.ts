@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { context, expectBytes, failureOf, pattern, quietLog } from '../../conformance/handler-suite.js';
+import { context, expectBytes, failureOf, pattern, quietLog } from '../../conformance/support.js';
 import { FileFixture } from './file-fixture.js';
 
 const MIB = 2 ** 20;

@@ -8,7 +8,7 @@ import {
   SyncTransfer,
   type Transfer,
 } from '../../../src/handlers/file/transfer.js';
-import { context, expectBytes, failureOf, pattern } from '../../conformance/handler-suite.js';
+import { context, expectBytes, failureOf, pattern } from '../../conformance/support.js';
 import { FileFixture } from './file-fixture.js';
 
 describe('AlignedBuffers', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { configure } from '../../../src/handlers/cfgstring.js';
 import { memory } from '../../../src/handlers/memory/index.js';
-import { context, failureOf, pattern, quietLog as log } from '../../conformance/handler-suite.js';
+import { context, failureOf, pattern, quietLog as log } from '../../conformance/support.js';
 
 describe('memory handler', () => {
   it('takes its size from the option where the request has none', async () => {

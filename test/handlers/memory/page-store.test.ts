@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PAGE_SIZE, PageStore } from '../../../src/handlers/memory/page-store.js';
-import { expectBytes, pattern } from '../../conformance/handler-suite.js';
+import { expectBytes, pattern } from '../../conformance/support.js';
 
 function contents(store: PageStore, offset: number, length: number): Uint8Array {
   const buffer = new Uint8Array(length).fill(0xee);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { configure } from '../../../src/handlers/cfgstring.js';
 import { nullHandler } from '../../../src/handlers/null/index.js';
-import { context, failureOf, quietLog as log } from '../../conformance/handler-suite.js';
+import { context, failureOf, quietLog as log } from '../../conformance/support.js';
 
 describe('null handler', () => {
   it('is one hole of any size', async () => {
