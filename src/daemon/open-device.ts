@@ -24,6 +24,15 @@ function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
   return kernel > 0 ? (kernel * 1000 * 5) / 6 : DEFAULT_TIMEOUT;
 }
 
+/** The kernel's default says nothing about a handler, and would cut large transfers into 64 KiB. */
+const KERNEL_DEFAULT_MAX_SECTORS = 128;
+
+/** What an administrator set with control=hw_max_sectors, else the logical unit's own figure. */
+function maxTransferBlocks(configfs: ConfigfsDevice): number | undefined {
+  const configured = configfs.maxSectors();
+  return configured === KERNEL_DEFAULT_MAX_SECTORS ? undefined : configured;
+}
+
 async function openDisk(
   tcmu: TcmuDevice,
   configfs: ConfigfsDevice,
@@ -72,7 +81,7 @@ export async function openDevice(
       unit: {
         // Read at each INQUIRY: targetcli sets the serial number only after the device was enabled.
         serial: () => configfs.unitSerial() ?? `${tcmu.hba}-${tcmu.name}`,
-        maxTransferBlocks: configfs.maxSectors(),
+        maxTransferBlocks: maxTransferBlocks(configfs),
       },
     });
   } catch (error) {

@@ -29,7 +29,7 @@ export interface DeviceOptions {
   readonly onBroken?: (error: RingError) => void;
 }
 
-export type DeviceState = 'new' | 'serving' | 'paused' | 'broken' | 'closed';
+export type DeviceState = 'new' | 'serving' | 'paused' | 'broken' | 'closing' | 'closed';
 
 /** How long close() waits for verbs that were told to stop, in milliseconds. */
 const ABORT_GRACE = 1000;
@@ -131,6 +131,7 @@ export class Device {
   }
 
   async #close(drainTimeout: number): Promise<void> {
+    this.#state = 'closing';
     this.#ring.pause();
     if (!(await this.#idleWithin(drainTimeout))) {
       this.#log.warn(
@@ -212,7 +213,8 @@ export class Device {
       if (this.#ring.late === 0) this.#options.region.close();
       return;
     }
-    if (!command.keptBuffer) return;
+    // A device that is being removed must not be touched in configfs, and closing the region frees its buffers.
+    if (!command.keptBuffer || this.#state === 'closing') return;
     try {
       this.#options.freeKeptBuffer?.(command.id);
     } catch (error) {
@@ -221,7 +223,7 @@ export class Device {
   }
 
   #break(error: RingError): void {
-    this.#state = 'broken';
+    if (this.#state !== 'closing') this.#state = 'broken';
     this.#log.error(`${this.name}: ${error.message}; the device is no longer served`);
     this.#options.onBroken?.(error);
   }
