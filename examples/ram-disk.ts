@@ -7,10 +7,11 @@ export const ram = defineHandler({
   name: 'ram',
   description: 'A disk in one buffer',
   config: z.object({}),
-  open(_config, { size = 64 * 2 ** 20 }) {
+  open(_config, { size = 64 * 2 ** 20, blockSize }) {
     const bytes = new Uint8Array(size);
     return {
       size,
+      blockSize,
       read: (buffer, offset) => buffer.set(bytes.subarray(offset, offset + buffer.length)),
       write: (buffer, offset) => bytes.set(buffer, offset),
     };
