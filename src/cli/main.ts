@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 Examples:
   $ sudo lunette serve
   $ sudo lunette serve --handler ./examples/ram-disk.ts --checked-buffers
-  $ sudo lunette serve --subtype-prefix lab- --no-bus
+  $ sudo lunette serve --subtype-prefix lab_
 
 The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at once.`,
     )
