@@ -24,9 +24,7 @@ export const file = defineHandler({
     io: z
       .enum(['async', 'sync'])
       .default('async')
-      .describe(
-        'in threads, or at once in the event loop: quicker from the page cache, all wait for a slow disk',
-      ),
+      .describe('reads and writes in threads, or in the event loop'),
     block_size: blockSize().optional().describe('logical block length; default 512'),
   }),
   positional: 'path',
