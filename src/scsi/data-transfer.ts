@@ -6,13 +6,12 @@ import { additionalSense, senseKey, SenseError } from './sense.js';
 /** Bytes of Data-In that are valid. */
 export type ValidBytes = number;
 
+/**
+ * Whether a verb is not done yet. Handlers may return any thenable: Promise.resolve() makes it a promise, and leaves
+ * a promise as it is.
+ */
 export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof (value as Promise<Value> | undefined)?.then === 'function';
-}
-
-/** Go on in this turn where `first` is done, else when it is. */
-export function andThen<Result>(first: Done, next: () => Result | Promise<Result>): Result | Promise<Result> {
-  return isPromise(first) ? first.then(next) : next();
 }
 
 /** The first `length` bytes of `segments`. */
@@ -158,17 +157,17 @@ export function readInto(
 ): ValidBytes | Promise<ValidBytes> {
   let { segments } = buffer;
   const valid = Math.min(length, buffer.byteLength);
-  if (valid === 0) return 0;
   if (valid < buffer.byteLength) {
     zeroFrom(segments, valid);
     segments = clip(segments, valid);
   }
+  if (valid === 0) return 0;
   if (!inBlocks(segments, blockSize)) return bounceRead(disk, segments, offset, valid, blockSize, context);
   let done: Done;
   if (segments.length === 1) done = disk.read(segments[0], offset, context);
   else if (disk.readv) done = disk.readv(segments, offset, context);
   else done = pieceByPiece(disk, 'read', segments, offset, context);
-  return isPromise(done) ? done.then(() => valid) : valid;
+  return isPromise(done) ? Promise.resolve(done).then(() => valid) : valid;
 }
 
 /**

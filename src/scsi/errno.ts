@@ -41,6 +41,11 @@ const byActivity: Readonly<Record<Activity, Readonly<Record<string, Mapping>>>> 
   other: { EIO: [senseKey.mediumError, additionalSense.writeError] },
 };
 
+/** Own properties only: a label may be the name of one that every object inherits. */
+function lookUp(table: Readonly<Record<string, Mapping>>, label: string): Mapping | undefined {
+  return Object.hasOwn(table, label) ? table[label] : undefined;
+}
+
 /** Conditions that pass: the initiator is told BUSY and sends the command again. */
 const transient = new Set(['EAGAIN', 'EBUSY', 'ENOMEM', 'ENOBUFS', 'EMFILE', 'ENFILE']);
 
@@ -58,7 +63,7 @@ export function toSenseError(error: unknown, activity: Activity): SenseError | u
   const { code, name, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   for (const label of [code, name]) {
     if (typeof label !== 'string') continue;
-    const mapping = byActivity[activity][label] ?? anyActivity[label];
+    const mapping = lookUp(byActivity[activity], label) ?? lookUp(anyActivity, label);
     if (mapping) return new SenseError(mapping[0], mapping[1], message ?? label, { cause: error });
   }
   // A handler in a package with a Lunette of its own throws another class of the same shape.
@@ -67,4 +72,13 @@ export function toSenseError(error: unknown, activity: Activity): SenseError | u
     return new SenseError(foreign.key, code, message ?? '', foreign.details);
   }
   return undefined;
+}
+
+/** What a log says of a failure, whatever was thrown. */
+export function describeFailure(error: unknown): string {
+  try {
+    return (error as Partial<Error> | null | undefined)?.stack ?? String(error);
+  } catch {
+    return 'what was thrown cannot be printed';
+  }
 }

@@ -1,13 +1,12 @@
 // HOT PATH: submit() runs for every command; nothing in it allocates where a verb answers in the same turn.
-import type { CommandDefinition, Result } from './command-definition.js';
+import { deviceType, type CommandDefinition, type Result } from './command-definition.js';
 import { commandTable } from './command-table.js';
 import { CommandSet } from './command-set.js';
-import { deviceType } from './command-definition.js';
 import { vendorCommands } from './commands/vendor.js';
 import type { Nexus, ScsiCommand } from './command.js';
 import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
-import { isTransient, toSenseError } from './errno.js';
+import { describeFailure, isTransient, toSenseError } from './errno.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
 import { ModePages } from './mode-pages.js';
 import { RangeLock } from './range-lock.js';
@@ -39,6 +38,11 @@ function isBlockSize(value: number): boolean {
   return value >= 512 && value <= 65536 && Number.isInteger(Math.log2(value));
 }
 
+function checkSize(size: number, blockSize: number): void {
+  if (Number.isSafeInteger(size) && size >= blockSize && size % blockSize === 0) return;
+  throw new RangeError(`size ${size} is not a positive multiple of the block size ${blockSize}`);
+}
+
 /**
  * A logical unit (SAM-5 4.8): decodes commands, runs a disk's verbs, answers. No I/O of its own.
  *
@@ -65,9 +69,7 @@ export class LogicalUnit implements Unit {
     if (!isBlockSize(blockSize)) {
       throw new RangeError(`block size ${blockSize} is not a power of two from 512 to 65536`);
     }
-    if (!Number.isSafeInteger(disk.size) || disk.size < blockSize || disk.size % blockSize !== 0) {
-      throw new RangeError(`size ${disk.size} is not a positive multiple of the block size ${blockSize}`);
-    }
+    checkSize(disk.size, blockSize);
     if (typeof disk.read !== 'function') throw new TypeError('the disk has no `read`');
     const { vendor = 'LUNETTE', product = 'DISK', revision = '0001', serial = 'lunette' } = options;
     this.disk = disk;
@@ -101,10 +103,15 @@ export class LogicalUnit implements Unit {
     return Math.floor(this.#size / this.blockSize);
   }
 
-  /** Tell initiators that the disk's size is another one. Noticed without a call when the next command comes. */
+  /**
+   * Tell initiators that the disk's size is another one. Noticed without a call when the next command comes.
+   * @throws RangeError where it is no size a disk can have
+   */
   capacityChanged(): void {
-    if (this.disk.size === this.#size) return;
-    this.#size = this.disk.size;
+    const { size } = this.disk;
+    if (size === this.#size) return;
+    checkSize(size, this.blockSize);
+    this.#size = size;
     this.attentions.establish(additionalSense.capacityDataHasChanged);
   }
 
@@ -127,7 +134,7 @@ export class LogicalUnit implements Unit {
       return;
     }
     if (isPromise(result)) this.#whenSettled(command, definition, result);
-    else command.complete(scsiStatus.good, undefined, result as number | undefined);
+    else this.#succeed(command, definition, result as number | undefined);
   }
 
   /**
@@ -141,14 +148,20 @@ export class LogicalUnit implements Unit {
   }
 
   #whenSettled(command: ScsiCommand, definition: CommandDefinition, result: Promise<number | void>): void {
-    result.then(
-      (valid) => command.complete(scsiStatus.good, undefined, valid as number | undefined),
+    // resolve() tames a thenable of the handler's, which might throw or settle twice.
+    Promise.resolve(result).then(
+      (valid) => this.#succeed(command, definition, valid as number | undefined),
       (error: unknown) => this.#fail(command, definition, error),
     );
   }
 
-  #unknown({ cdb, cdbLength }: ScsiCommand): SenseError {
-    if (cdbLength > 1 && this.commands.hasServiceActions(cdb[0])) {
+  #succeed(command: ScsiCommand, { direction }: CommandDefinition, valid: number | undefined): void {
+    // Only Data-In has a length: what another verb returns besides means nothing.
+    command.complete(scsiStatus.good, undefined, direction === 'in' ? valid : undefined);
+  }
+
+  #unknown({ cdb }: ScsiCommand): SenseError {
+    if (this.commands.hasServiceActions(cdb[0])) {
       return new SenseError(
         senseKey.illegalRequest,
         additionalSense.invalidFieldInCdb,
@@ -200,18 +213,30 @@ export class LogicalUnit implements Unit {
     }
   }
 
+  /** Whatever `error` is, and whatever reading it does, the command is answered. */
   #fail(command: ScsiCommand, definition: CommandDefinition | undefined, error: unknown): void {
-    const sense = toSenseError(error, definition?.activity ?? 'other');
-    if (!sense && isTransient(error)) return command.complete(scsiStatus.busy);
-    if (!sense)
-      this.#log(
-        `${definition?.name ?? 'a command'} failed: ${(error as Error | null)?.stack ?? String(error)}`,
-      );
-    const { key, code, details } = sense ?? {
-      key: senseKey.hardwareError,
-      code: additionalSense.internalTargetFailure,
-      details: {},
-    };
-    command.complete(scsiStatus.checkCondition, encodeSense(key, code, details, this.modes.senseFormat));
+    let status: number = scsiStatus.checkCondition;
+    let sense: Uint8Array | undefined;
+    try {
+      const known = toSenseError(error, definition?.activity ?? 'other');
+      if (known) sense = encodeSense(known.key, known.code, known.details, this.modes.senseFormat);
+      else if (isTransient(error)) status = scsiStatus.busy;
+    } catch {
+      // Not even its properties can be read: a fault of the handler, as below.
+    }
+    if (!sense && status !== scsiStatus.busy) {
+      this.#report(`${definition?.name ?? 'a command'} failed: ${describeFailure(error)}`);
+      const { hardwareError } = senseKey;
+      sense = encodeSense(hardwareError, additionalSense.internalTargetFailure, {}, this.modes.senseFormat);
+    }
+    command.complete(status, sense);
+  }
+
+  #report(message: string): void {
+    try {
+      this.#log(message);
+    } catch {
+      // A log that fails must not keep a command from its answer.
+    }
   }
 }

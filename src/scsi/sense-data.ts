@@ -17,7 +17,7 @@ function fieldPointer({ inCdb, byte, bit }: NonNullable<SenseDetails['field']>):
 function encodeFixed(key: number, code: number, { field, information }: SenseDetails): Uint8Array {
   const sense = new Uint8Array(FIXED_LENGTH);
   sense[0] = responseCode.fixed;
-  sense[2] = key;
+  sense[2] = key & 0x0f;
   // Four bytes: a larger LBA can only be told in descriptor format, and VALID stays 0.
   if (information !== undefined && information <= 0xffff_ffff) {
     sense[0] |= 0x80;
@@ -40,7 +40,7 @@ function encodeDescriptors(key: number, code: number, { field, information }: Se
   if (field) descriptors.push(descriptorType.senseKeySpecific, 0x06, 0, 0, ...fieldPointer(field), 0);
   return Uint8Array.of(
     responseCode.descriptor,
-    key,
+    key & 0x0f,
     code >> 8,
     code & 0xff,
     0,
@@ -120,5 +120,5 @@ export function describeSense({ key, code }: Pick<DecodedSense, 'key' | 'code'>)
   const hex = (value: number): string => value.toString(16).padStart(2, '0');
   const numbers = `${key.toString(16)}/${hex(code >> 8)}/${hex(code & 0xff)}`;
   const names = [nameOf(senseKey, key), nameOf(additionalSense, code)].filter((name) => name !== undefined);
-  return `${names.join(', ')} (${numbers})`;
+  return names.length === 0 ? numbers : `${names.join(', ')} (${numbers})`;
 }

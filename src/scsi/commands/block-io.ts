@@ -38,8 +38,8 @@ export function checkNoProtection(cdb: Uint8Array): void {
 
 function checkTransferLength(unit: Unit, blocks: number, cdbLength: number): void {
   if (blocks <= unit.limits.maxTransferBlocks) return;
-  // The length's first byte: 2 bytes long in CDBs of 10, 4 in those of 12 and 16.
-  const byte = cdbLength === 10 ? 7 : cdbLength - 6;
+  // The length's first byte: one of 1 byte in CDBs of 6, 2 in those of 10, 4 in those of 12 and 16.
+  const byte = cdbLength === 6 ? 4 : cdbLength === 10 ? 7 : cdbLength - 6;
   throw invalidFieldInCdb(
     byte,
     `${blocks} blocks are more than a command may transfer (${unit.limits.maxTransferBlocks})`,
@@ -76,7 +76,7 @@ export function read(unit: Unit, command: ScsiCommand, definition: CommandDefini
   if (context.fua && !disk.nativeFua && disk.flush && hasWriteCache(disk)) {
     const flushed = disk.flush(context);
     if (isPromise(flushed)) {
-      return flushed.then(() =>
+      return Promise.resolve(flushed).then(() =>
         readInto(dataIn, disk, lba * blockSize, blocks * blockSize, blockSize, context),
       );
     }
@@ -88,7 +88,7 @@ export function read(unit: Unit, command: ScsiCommand, definition: CommandDefini
 export function afterWrite(unit: Unit, done: Done, context: CommandContext): Done {
   const { disk } = unit;
   if (!context.fua || disk.nativeFua || !disk.flush) return done;
-  if (isPromise(done)) return done.then(() => disk.flush!(context));
+  if (isPromise(done)) return Promise.resolve(done).then(() => disk.flush!(context));
   return disk.flush(context);
 }
 

@@ -2,7 +2,6 @@ import { deviceType, type CommandDefinition, type Result } from '../command-defi
 import type { ScsiCommand } from '../command.js';
 import { fillDataIn, isPromise, takeDataOut } from '../data-transfer.js';
 import type { Disk, VendorCommand } from '../disk.js';
-import { additionalSense, senseKey, SenseError } from '../sense.js';
 import type { Unit } from '../unit.js';
 
 /** Hand the CDB to the handler, with buffers in one piece. */
@@ -11,19 +10,18 @@ function execute(unit: Unit, command: ScsiCommand, definition: CommandDefinition
   context.fua = context.dpo = false;
   const out = definition.direction === 'out' ? takeDataOut(command, dataOut.byteLength) : new Uint8Array();
   const into = new Uint8Array(definition.direction === 'in' ? dataIn.byteLength : 0);
-  const fill = (valid: number): number => {
+  const fill = (valid: number): number | undefined => {
+    // Data-In may be the same memory as Data-Out: it is not touched by a command that has none.
+    if (definition.direction !== 'in') return undefined;
     if (!Number.isInteger(valid) || valid < 0 || valid > into.length) {
-      throw new SenseError(
-        senseKey.hardwareError,
-        additionalSense.internalTargetFailure,
-        `command ${definition.name} said that ${valid} of ${into.length} bytes of Data-In are valid`,
-      );
+      // Not a SenseError: it is the handler's fault, so it is logged.
+      throw new Error(`the handler said that ${valid} of ${into.length} bytes of Data-In are valid`);
     }
     return fillDataIn(command, into, valid);
   };
   const cdb = command.cdb.slice(0, definition.usage.length);
   const valid = unit.disk.command!(cdb, out, into, context);
-  return isPromise(valid) ? valid.then(fill) : fill(valid);
+  return isPromise(valid) ? Promise.resolve(valid).then(fill) : fill(valid);
 }
 
 function define({ opcode, name, usage, direction }: VendorCommand): CommandDefinition {
