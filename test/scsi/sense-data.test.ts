@@ -68,11 +68,15 @@ describe('sense data', () => {
 
   it('of any bytes decode without a throw', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(0x70, 0x71, 0x72, 0x73, 0), (bytes, first) => {
-        if (first !== 0 && bytes.length > 0) bytes[0] = first;
-        const sense = decodeSense(bytes);
-        if (sense) expect(sense.key).to.be.within(0, 15);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.constantFrom(0x70, 0x71, 0x72, 0x73, 0),
+        (bytes, first) => {
+          if (first !== 0 && bytes.length > 0) bytes[0] = first;
+          const sense = decodeSense(bytes);
+          if (sense) expect(sense.key).to.be.within(0, 15);
+        },
+      ),
     );
     expect(decodeSense(new Uint8Array())).to.equal(undefined);
     expect(decodeSense(Uint8Array.of(0x70, 0, 5))).to.equal(undefined);
@@ -82,6 +86,6 @@ describe('sense data', () => {
     expect(describeSense({ key: senseKey.illegalRequest, code: additionalSense.invalidFieldInCdb })).to.equal(
       'illegal request, invalid field in cdb (5/24/00)',
     );
-    expect(describeSense({ key: 0xc, code: 0x9901 })).to.equal('(c/99/01)');
+    expect(describeSense({ key: 0xc, code: 0x9901 })).to.equal('c/99/01');
   });
 });
