@@ -32,10 +32,12 @@ fi
 # The daemon, with the handler of this file beside the built-in ones. It is ready when its log says so.
 "$LUNETTE" serve --handler "$HANDLER_FILE" --log-format json 2>$log >/dev/null </dev/null &
 echo $! >$pid
-until grep -q '"msg":"ready"' $log; do
-  kill -0 "$(cat $pid)" 2>/dev/null || { cat $log >&2; exit 1; }
+for _ in $(seq 300); do
+  grep -q '"msg":"ready"' $log && break
+  kill -0 "$(cat $pid)" 2>/dev/null || break
   sleep 0.2
 done
+grep -q '"msg":"ready"' $log || { echo "the daemon did not get ready:" >&2; cat $log >&2; exit 1; }
 
 targetcli "/backstores/user:$HANDLER create name=$NAME size=$SIZE cfgstring="
 targetcli "/loopback create $WWN"

@@ -72,7 +72,7 @@ async function main() {
   if (!(rounds >= 1 && seconds >= 1)) throw new Error('--rounds and --seconds must be numbers from 1');
   installPackages(['qemu-utils']);
   const tsc = join(checkout, 'node_modules/typescript/bin/tsc');
-  rmSync(join(checkout, 'build/kernel'), { recursive: true, force: true });
+  rmSync(join(checkout, 'out/kernel-tests'), { recursive: true, force: true });
   for (const project of ['tsconfig.build.json', 'test/kernel/tsconfig.json']) {
     const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: checkout, stdio: 'inherit' });
     if (status !== 0) throw new Error(`tsc -p ${project} failed`);
@@ -81,7 +81,7 @@ async function main() {
   const figures = [];
   const setting = JSON.stringify({ rounds, seconds, size: 256 * 2 ** 20 });
   const guest = await runGuest({
-    command: `'${process.execPath}' build/kernel/bench/lab/guest.js '${setting}'`,
+    command: `'${process.execPath}' out/kernel-tests/bench/lab/guest.js '${setting}'`,
     seconds: 180 + rounds * 16 * (seconds + 4),
     onEvent: (line) => {
       const figure = JSON.parse(line);

@@ -48,7 +48,8 @@ export class UnitAttentions {
     const told = this.#told.get(nexus);
     if (told === undefined) {
       this.#told.set(nexus, this.#latest);
-      return additionalSense.powerOnOccurred;
+      // Not 29/01, although nothing but a power-on is meant: libiscsi's tools try again after 29/00 only.
+      return additionalSense.powerOnResetOrBusDeviceReset;
     }
     const event = this.#next(nexus, told);
     this.#told.set(nexus, event?.sequence ?? this.#latest);

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { Daemon } from './support/daemon.js';
 import { fileDisk, memoryDisk } from './support/disks.js';
 import { LoopbackLun } from './support/lun.js';
-import { useLunette } from './support/lunette.js';
+import { moodyHandler, useLunette } from './support/lunette.js';
 import { bash, run } from './support/run.js';
 
-const moody = ['--handler', 'build/kernel/test/kernel/handlers/moody.js'];
+const moody = ['--handler', moodyHandler];
 
 describe('the daemon’s life', () => {
   const lunette = useLunette({ args: moody });
@@ -70,7 +70,8 @@ describe('a handler that misbehaves', () => {
 
   const faults: [string, number, RegExp][] = [
     ['throws', 1, /Input\/output error|Remote I\/O error/],
-    ['rejects', 2, /Input\/output error/],
+    // Linux's word for a medium error.
+    ['rejects', 2, /No data available/],
     ['never answers', 3, /Input\/output error|Connection timed out/],
   ];
   for (const [what, megabyte, message] of faults) {

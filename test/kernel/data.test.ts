@@ -126,7 +126,7 @@ describe('data', () => {
       const lun = await LoopbackLun.create({
         backstore: 'user:file',
         size: '128M',
-        blockSize: 4096,
+        control: 'hw_block_size=4096',
         cfgstring: `${freshImage(folder)}?create=1&direct=1&block_size=4096`,
       });
       await verifyWithFio(lun.path, 32, 4096);

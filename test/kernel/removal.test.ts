@@ -4,14 +4,12 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { diskKinds, fileDisk } from './support/disks.js';
 import { LoopbackLun } from './support/lun.js';
-import { useLunette } from './support/lunette.js';
+import { moodyHandler, useLunette } from './support/lunette.js';
 import { bash } from './support/run.js';
 import { until } from './support/wait.js';
 
-const moody = 'build/kernel/test/kernel/handlers/moody.js';
-
 describe('LUNs deleted with targetcli', () => {
-  const lunette = useLunette({ args: ['--handler', moody], expectedAlarms: /I\/O error|Synchroniz/ });
+  const lunette = useLunette({ args: ['--handler', moodyHandler], expectedAlarms: /I\/O error|Synchroniz/ });
 
   async function untilClean(before: readonly string[]): Promise<void> {
     const { daemon } = lunette;

@@ -17,7 +17,7 @@ const usage = `node test/kernel/run.mjs [FILE…] [--grep TEXT] [--console] [--m
   --grep TEXT   run only the tests with TEXT in their title
   --console     print the guest's console as it comes
   --minutes N   end a guest that takes longer (default: 15)
-  --no-build    take dist/ and build/kernel/ as they are`;
+  --no-build    take dist/ and out/kernel-tests/ as they are`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -31,7 +31,7 @@ function node(...args) {
 function build() {
   const tsc = 'node_modules/typescript/bin/tsc';
   node(tsc, '-p', 'tsconfig.build.json');
-  rmSync(join(checkout, 'build/kernel'), { recursive: true, force: true });
+  rmSync(join(checkout, 'out/kernel-tests'), { recursive: true, force: true });
   node(tsc, '-p', 'test/kernel/tsconfig.json');
 }
 
@@ -84,7 +84,7 @@ async function main() {
     'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --timeout 180000',
     '--reporter test/kernel/reporter.cjs',
     ...(options.grep ? ['--fgrep', quote(options.grep)] : []),
-    ...files.map((name) => `build/kernel/test/kernel/${name}.test.js`),
+    ...files.map((name) => `out/kernel-tests/test/kernel/${name}.test.js`),
   ];
   const results = new Results();
   const folder = join(checkout, 'out');

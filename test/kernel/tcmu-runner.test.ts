@@ -35,7 +35,7 @@ describe('beside tcmu-runner, which owns the bus name', () => {
       size: '64M',
       cfgstring: '/tmp/disk.qcow',
     });
-    const ours = await memoryDisk.create('64M');
+    const ours = await memoryDisk.create('64M', 'nl_reply_supported=-1');
     for (const lun of [theirs, ours]) {
       await bash(`head -c 16M /dev/urandom >/tmp/pattern
         dd if=/tmp/pattern of=${lun.path} bs=1M oflag=direct status=none

@@ -4,7 +4,7 @@ import { LoopbackLun } from './lun.js';
 /** A kind of disk that the same tests run on. */
 export interface DiskKind {
   readonly name: string;
-  create(size: string): Promise<LoopbackLun>;
+  create(size: string, control?: string): Promise<LoopbackLun>;
 }
 
 let images = 0;
@@ -19,13 +19,13 @@ export function freshImage(folder = '/tmp'): string {
 
 export const memoryDisk: DiskKind = {
   name: 'memory',
-  create: (size) => LoopbackLun.create({ backstore: 'user:memory', size, cfgstring: '' }),
+  create: (size, control) => LoopbackLun.create({ backstore: 'user:memory', size, control, cfgstring: '' }),
 };
 
 export const fileDisk: DiskKind = {
   name: 'file',
-  create: (size) =>
-    LoopbackLun.create({ backstore: 'user:file', size, cfgstring: `${freshImage()}?create=1` }),
+  create: (size, control) =>
+    LoopbackLun.create({ backstore: 'user:file', size, control, cfgstring: `${freshImage()}?create=1` }),
 };
 
 export const diskKinds = [memoryDisk, fileDisk];

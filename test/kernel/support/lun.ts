@@ -11,8 +11,8 @@ export interface LunOptions {
   readonly size: string;
   /** Of a user: backstore. */
   readonly cfgstring?: string;
-  /** As hw_block_size. */
-  readonly blockSize?: number;
+  /** LIO's own settings: hw_block_size=4096. */
+  readonly control?: string;
 }
 
 /** A storage object exported over tcm_loop, all made with targetcli. */
@@ -30,10 +30,10 @@ export class LoopbackLun {
 
   static async create(options: LunOptions): Promise<LoopbackLun> {
     const lun = new LoopbackLun(options);
-    const { backstore, size, cfgstring, blockSize } = options;
+    const { backstore, size, cfgstring, control } = options;
     const words = [`/backstores/${backstore} create name=${lun.name} size=${size}`];
     if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
-    if (blockSize !== undefined) words.push(`control=hw_block_size=${blockSize}`);
+    if (control !== undefined) words.push(`control=${control}`);
     await targetcli(
       words.join(' '),
       `/loopback create ${lun.#wwn}`,

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Daemon } from './daemon.js';
 import { KernelLog } from './kernel-log.js';
 import { attempt } from './targetcli.js';
+
+/** The path of handlers/moody.ts, compiled. */
+export const moodyHandler = fileURLToPath(new URL('../handlers/moody.js', import.meta.url));
 
 export interface LunetteOptions {
   /** Arguments of `lunette serve`. */

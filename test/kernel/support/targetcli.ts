@@ -1,8 +1,7 @@
 import { run } from './run.js';
 
-/** The colour of an error: all that tells one where targetcli's commands come from standard input. */
-const RED = '\u001b[31m';
-const COLOURS = /\u001b\[\d*m/g; // eslint-disable-line no-control-regex
+/** targetcli's information goes to standard output; what goes to standard error is an error, but for this. */
+const HARMLESS = /^(Unable to load target_core_.*|Warning: Could not load preferences.*|)$/;
 
 export interface TargetcliResult {
   readonly failed: boolean;
@@ -22,8 +21,8 @@ export async function targetcli(...commands: string[]): Promise<string> {
 /** As targetcli(), but a failing command is the caller's to judge. */
 export async function attempt(...commands: string[]): Promise<TargetcliResult> {
   const single = commands.length === 1 && commands[0] !== undefined;
-  const { status, output } = single
+  const { status, stderr, output } = single
     ? await run('targetcli', commands[0].split(' '), { mayFail: true })
     : await run('targetcli', [], { input: `${commands.join('\n')}\n`, mayFail: true });
-  return { failed: status !== 0 || output.includes(RED), output: output.replace(COLOURS, '') };
+  return { failed: status !== 0 || stderr.split('\n').some((line) => !HARMLESS.test(line)), output };
 }
