@@ -129,8 +129,8 @@ export class EmulatedKernel implements Transport {
   /** Queue a command, as LIO does. */
   queue(request: TransportRequest & { readonly bidirectional?: boolean }): PendingCommand {
     const command = new PendingCommand(request);
-    if (this.#broken) command.answer(scsiStatus.checkCondition, lioSense.communicationFailure);
-    else if (this.#blocked) command.answer(scsiStatus.busy);
+    if (this.#blocked) command.answer(scsiStatus.busy);
+    else if (this.#broken) command.answer(scsiStatus.checkCondition, lioSense.communicationFailure);
     else if (!this.#fitsAtAll(command)) command.answer(scsiStatus.checkCondition, lioSense.invalidField);
     else if (this.#queue.length > 0 || !this.#putOnRing(command)) this.#wait(command);
     return command;
@@ -161,7 +161,6 @@ export class EmulatedKernel implements Transport {
 
   /** action/reset_ring: 1 ends every command with BUSY, 2 with CHECK CONDITION; the ring is empty then. */
   resetRing(level: 1 | 2): void {
-    this.#takeCompletions();
     this.#broken = false;
     for (const command of this.#commands.values()) {
       command.answer(level === 1 ? scsiStatus.busy : scsiStatus.checkCondition);
@@ -216,6 +215,7 @@ export class EmulatedKernel implements Transport {
     for (const command of [...this.#commands.values()]) if (command.kept) this.#release(command);
     this.#memory = structuredClone(this.#memory, { transfer: [this.#memory] });
     this.writer.memory = this.#memory;
+    this.#runQueues();
   }
 
   /** Whether an empty ring and an empty data area would hold it. */
@@ -272,16 +272,15 @@ export class EmulatedKernel implements Transport {
 
   /** Wait for room, or fail: tcmu_queue_cmd where queue_cmd_ring found none. */
   #wait(command: PendingCommand): void {
-    const timeout = this.#options.queueFullTimeout ?? this.#options.commandTimeout ?? 30_000;
-    if (this.#options.queueFullTimeout === 0) {
-      command.answer(scsiStatus.checkCondition, lioSense.communicationFailure);
-      return;
-    }
+    const { queueFullTimeout, commandTimeout } = this.#options;
+    // TCM_OUT_OF_RESOURCES, which target_core_transport turns into this status.
+    if (queueFullTimeout === 0) return command.answer(scsiStatus.taskSetFull);
     this.#queue.push(command);
-    this.#setDeadline(command, timeout);
+    this.#setDeadline(command, queueFullTimeout ?? (commandTimeout || 30_000));
   }
 
   #runQueues(): void {
+    if (this.#broken) return;
     while (this.#taskManagement.length > 0) {
       const { type, ids } = this.#taskManagement[0];
       if (!this.writer.hasRoom(RingWriter.taskManagementSize(ids.length), this.#cleaned)) return;
@@ -295,22 +294,26 @@ export class EmulatedKernel implements Transport {
   #takeCompletions(): void {
     while (!this.#broken && this.#cleaned !== this.writer.tail) {
       const { response, next } = this.writer.readResponse(this.#cleaned);
-      if (response.op === op.command) this.#complete(response);
+      // An op the consumer does not know is a command's all the same: its cmd_id counts.
+      const isCommand = response.op !== op.pad && response.op !== op.taskManagement;
+      if (isCommand && !this.#complete(response)) return;
       this.#cleaned = next;
     }
   }
 
-  #complete(response: RingResponse): void {
+  /** @returns false where it broke the ring */
+  #complete(response: RingResponse): boolean {
     const command = this.#commands.get(response.id);
     if (!command || command.kept) {
       this.#broken = true;
-      return;
+      return false;
     }
     if (!command.expired) this.#answer(command, response);
     if (response.keepBuffer) {
       command.kept = true;
       command.deadline = Infinity;
     } else this.#release(command);
+    return true;
   }
 
   #answer(command: PendingCommand, { status, sense, unknownOp, readLength }: RingResponse): void {
@@ -353,7 +356,8 @@ export class EmulatedKernel implements Transport {
       (command) => this.#commands.get(command.id) === command && !command.kept && !command.expired,
     );
     for (const command of onRing) command.aborted = true;
-    if (this.#options.tmrNotification && onRing.length > 0 && !this.#broken) {
+    // Told even where none of them is on the ring, as the kernel does.
+    if (this.#options.tmrNotification && !this.#broken) {
       this.#taskManagement.push({ type, ids: onRing.map((command) => command.id) });
       this.#runQueues();
     }

@@ -48,6 +48,7 @@ export class EmulatedRegion implements RingRegion {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#callback = undefined;
     clearImmediate(this.#wake);
     this.host.closed();
   }
