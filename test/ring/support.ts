@@ -1,4 +1,4 @@
-import { mailbox } from '../../src/ring/abi.js';
+import { header, mailbox } from '../../src/ring/abi.js';
 import { CommandRing, type RingListener } from '../../src/ring/command-ring.js';
 import type { RingRegion } from '../../src/ring/region.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
@@ -123,3 +123,12 @@ export function startRing(region = new TestRegion()): Started {
 
 /** A turn of the event loop in which immediates ran. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** An entry with nothing behind its header but zeroes. */
+export function rawEntry(length: number, operation: number, id = 0): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(header.lengthAndOp, length | operation, true);
+  view.setUint16(header.commandId, id, true);
+  return bytes;
+}
