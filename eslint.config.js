@@ -28,11 +28,22 @@ const floorRules = Object.entries(floors).map(([folder, allowed]) => {
         'error',
         {
           patterns: [
+            ...(forbidden.length === 0
+              ? []
+              : [
+                  {
+                    group: forbidden.flatMap((name) => [
+                      `../${name}/*`,
+                      `../../${name}/*`,
+                      `../../../${name}/*`,
+                    ]),
+                    message: `src/${folder} may import only from: ${[folder, ...allowed].join(', ')}.`,
+                  },
+                ]),
             {
-              group: forbidden.flatMap((name) => [`../${name}/*`, `../../${name}/*`, `../../../${name}/*`]),
-              message: `src/${folder} may import only from: ${[folder, ...allowed].join(', ')}.`,
+              group: ['../index.js', '../../index.js', '**/scsi/index.js', '**/testing/index.js'],
+              message: 'Import the file itself, not a package entry point.',
             },
-            { group: ['**/index.js'], message: 'Import the file itself, not a package entry point.' },
           ],
         },
       ],
@@ -41,7 +52,7 @@ const floorRules = Object.entries(floors).map(([folder, allowed]) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/', 'prebuilds/', 'docs/api/'] },
+  { ignores: ['dist/', 'build/', 'coverage/', 'out/', 'prebuilds/', 'docs/api/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -2,11 +2,13 @@ import { handlerRegistry } from '../daemon/handler-registry.js';
 import { describeOptions } from '../handlers/registry.js';
 import { plainTable } from './table.js';
 
+export interface HandlersOptions {
+  handler: string[];
+  json?: boolean;
+}
+
 /** `lunette handlers [NAME]`. */
-export async function handlers(
-  name: string | undefined,
-  options: { handler: string[]; json?: boolean },
-): Promise<void> {
+export async function handlers(name: string | undefined, options: HandlersOptions): Promise<void> {
   const registry = await handlerRegistry(options.handler);
   if (name === undefined) {
     const rows = registry.list().map(({ subtype, handler }) => [subtype, handler.description]);

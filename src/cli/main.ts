@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
+import { bashCompletion } from './completion.js';
+import type { DemoOptions } from './demo.js';
+import type { HandlersOptions } from './handlers.js';
+import type { ServeOptions } from './serve.js';
 
 /*
  * The command line: arguments in, a function of the command's own file out. Each command's code is loaded when
@@ -85,7 +89,7 @@ Examples:
 
 The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at once.`,
     )
-    .action(async (options) => (await import('./serve.js')).serve(options));
+    .action(async (options: ServeOptions) => (await import('./serve.js')).serve(options));
 
   lunette
     .command('demo')
@@ -102,7 +106,7 @@ Examples:
   $ lunette demo
   $ lunette demo --size 1T --amount 64M`,
     )
-    .action(async (options) => (await import('./demo.js')).demo(options));
+    .action(async (options: DemoOptions) => (await import('./demo.js')).demo(options));
 
   lunette
     .command('handlers')
@@ -118,7 +122,21 @@ Examples:
   $ lunette handlers file
   $ lunette handlers --handler ./examples/ram-disk.ts`,
     )
-    .action(async (name, options) => (await import('./handlers.js')).handlers(name, options));
+    .action(async (name: string | undefined, options: HandlersOptions) =>
+      (await import('./handlers.js')).handlers(name, options),
+    );
+
+  lunette
+    .command('completion')
+    .description('print a completion script for bash and zsh')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ eval "$(lunette completion)"
+  $ lunette completion | sudo tee /usr/share/bash-completion/completions/lunette`,
+    )
+    .action(() => console.log(bashCompletion(lunette)));
 
   return lunette;
 }

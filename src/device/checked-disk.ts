@@ -51,36 +51,32 @@ function onCopies<Result>(
 
 /** Wrap `disk` so that a buffer used after its verb is done fails at once. */
 export function checkedDisk(disk: Disk): Disk {
-  const { read, write, readv, writev, compareAndWrite, command } = disk;
   const one =
-    (verb: NonNullable<Disk['write']>, copyBack: boolean) =>
+    (verb: 'read' | 'write') =>
     (buffer: Uint8Array, offset: number, context: CommandContext): Done =>
-      onCopies([buffer], copyBack, ([copy]) => verb.call(disk, copy, offset, context));
+      onCopies([buffer], verb === 'read', ([copy]) => disk[verb]!(copy, offset, context));
   const many =
-    (verb: NonNullable<Disk['writev']>, copyBack: boolean) =>
+    (verb: 'readv' | 'writev') =>
     (buffers: readonly Uint8Array[], offset: number, context: CommandContext): Done =>
-      onCopies(buffers, copyBack, (copies) => verb.call(disk, copies, offset, context));
-
-  // The disk stays the prototype: capabilities, the changing size and the verbs without data are its own.
-  const overrides: Partial<Disk> = {
-    read: one(read, true),
-    ...(write && { write: one(write, false) }),
-    ...(readv && { readv: many(readv, true) }),
-    ...(writev && { writev: many(writev, false) }),
-    ...(compareAndWrite && {
-      compareAndWrite: (compare: Uint8Array, data: Uint8Array, offset: number, context: CommandContext) =>
-        onCopies([compare, data], false, ([a, b]) => compareAndWrite.call(disk, a, b, offset, context)),
-    }),
-    ...(command && {
-      command: (cdb: Uint8Array, dataOut: Uint8Array, dataIn: Uint8Array, context: CommandContext) =>
-        onCopies([cdb, dataOut, dataIn], true, ([a, b, c]) => command.call(disk, a, b, c, context)),
-    }),
+      onCopies(buffers, verb === 'readv', (copies) => disk[verb]!(copies, offset, context));
+  const verbs: Partial<Disk> = {
+    read: one('read'),
+    write: one('write'),
+    readv: many('readv'),
+    writev: many('writev'),
+    compareAndWrite: (compare, data, offset, context) =>
+      onCopies([compare, data], false, ([a, b]) => disk.compareAndWrite!(a, b, offset, context)),
+    command: (cdb, dataOut, dataIn, context) =>
+      onCopies([cdb, dataOut, dataIn], true, ([a, b, c]) => disk.command!(a, b, c, context)),
   };
+
+  // Capabilities, the changing size and the verbs without data are the disk's own.
   return new Proxy(disk, {
     get(target, key): unknown {
-      if (Object.hasOwn(overrides, key)) return overrides[key as keyof Disk];
       const value: unknown = Reflect.get(target, key);
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
+      if (typeof value !== 'function') return value;
+      if (Object.hasOwn(verbs, key)) return verbs[key as keyof Disk];
+      return (value as (...args: unknown[]) => unknown).bind(target);
     },
   });
 }

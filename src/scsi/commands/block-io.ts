@@ -2,7 +2,7 @@
 import type { CommandDefinition, Result } from '../command-definition.js';
 import type { ScsiCommand } from '../command.js';
 import { isPromise, readInto, shortDataOut, takeDataOut, writeFrom } from '../data-transfer.js';
-import type { CommandContext, Done } from '../disk.js';
+import type { CommandContext, Disk, Done } from '../disk.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
 import { additionalSense, senseKey, SenseError } from '../sense.js';
 import { hasWriteCache, isReadOnly, type Unit } from '../unit.js';
@@ -84,12 +84,25 @@ export function read(unit: Unit, command: ScsiCommand, definition: CommandDefini
   return readInto(dataIn, disk, lba * blockSize, blocks * blockSize, blockSize, context);
 }
 
-/** Make a write stable where FUA, or a disabled write cache, asks for it and the disk has not done so. */
-export function afterWrite(unit: Unit, done: Done, context: CommandContext): Done {
-  const { disk } = unit;
-  if (!context.fua || disk.nativeFua || !disk.flush) return done;
+/** WCE is off, on a disk that has a write cache: each write must be stable before it is answered. */
+export function writesThrough({ disk, modes }: Unit): boolean {
+  return !modes.writeCacheEnabled && hasWriteCache(disk);
+}
+
+function thenFlush(disk: Disk, done: Done, context: CommandContext): Done {
+  if (!disk.flush) return done;
   if (isPromise(done)) return Promise.resolve(done).then(() => disk.flush!(context));
   return disk.flush(context);
+}
+
+/** Make what `write` stored stable, where FUA or a disabled write cache asks for it and the disk has not done so. */
+export function afterWrite({ disk }: Unit, done: Done, context: CommandContext): Done {
+  return context.fua && !disk.nativeFua ? thenFlush(disk, done, context) : done;
+}
+
+/** As afterWrite, for `unmap` and `writeZeroes`: `nativeFua` says nothing of them. */
+export function afterZeroing({ disk }: Unit, done: Done, context: CommandContext): Done {
+  return context.fua ? thenFlush(disk, done, context) : done;
 }
 
 /** Keep `job`, which writes, out of ranges that are held; where it goes on, exclusive ranges wait for it. */
@@ -111,7 +124,7 @@ export function write(unit: Unit, command: ScsiCommand, definition: CommandDefin
   const lba = startOf(unit, command, definition, blocks);
   checkWritable(unit);
   takeFlags(command, definition);
-  if (!unit.modes.writeCacheEnabled && hasWriteCache(unit.disk)) context.fua = true;
+  if (writesThrough(unit)) context.fua = true;
   if (blocks === 0) return;
   const offset = lba * unit.blockSize;
   const length = blocks * unit.blockSize;

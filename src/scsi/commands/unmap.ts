@@ -8,7 +8,7 @@ import {
   parameterListLengthError,
 } from '../invalid-field.js';
 import type { Unit } from '../unit.js';
-import { afterWrite, checkRange, checkWritable, whenUnlocked } from './block-io.js';
+import { afterZeroing, checkRange, checkWritable, whenUnlocked, writesThrough } from './block-io.js';
 
 const HEADER = 8;
 const DESCRIPTOR = 16;
@@ -57,7 +57,7 @@ export function unmap(unit: Unit, command: ScsiCommand): Result {
   const length = readUint16(cdb, 7);
   if (length === 0) return;
   const ranges = parseRanges(unit, takeDataOut(command, length));
-  context.fua = !unit.modes.writeCacheEnabled;
+  context.fua = writesThrough(unit);
   context.dpo = false;
   return (async () => {
     for (const { lba, blocks } of ranges) {
@@ -65,6 +65,6 @@ export function unmap(unit: Unit, command: ScsiCommand): Result {
       const [offset, bytes] = [lba * blockSize, blocks * blockSize];
       await whenUnlocked(unit, offset, bytes, () => disk.unmap!(offset, bytes, context));
     }
-    await afterWrite(unit, undefined, context);
+    await afterZeroing(unit, undefined, context);
   })();
 }

@@ -5,7 +5,15 @@ import type { Disk, Done } from '../disk.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
 import { opcode } from '../opcode.js';
 import type { Unit } from '../unit.js';
-import { afterWrite, checkNoProtection, checkRange, checkWritable, whenUnlocked } from './block-io.js';
+import {
+  afterWrite,
+  afterZeroing,
+  checkNoProtection,
+  checkRange,
+  checkWritable,
+  whenUnlocked,
+  writesThrough,
+} from './block-io.js';
 
 /** Byte 1 of WRITE SAME (SBC-3 5.43). NDOB is in WRITE SAME(16) only. */
 const flag = { anchor: 0x10, unmap: 0x08, ndob: 0x01 } as const;
@@ -65,10 +73,10 @@ export function writeSame(unit: Unit, command: ScsiCommand, definition: CommandD
   }
   checkWritable(unit);
   const block = noData ? new Uint8Array(blockSize) : takeDataOut(command, blockSize);
-  context.fua = !unit.modes.writeCacheEnabled;
+  context.fua = writesThrough(unit);
   context.dpo = false;
   const [offset, length] = [lba * blockSize, blocks * blockSize];
   const zero = block.every((byte) => byte === 0) ? zeroing(disk, unmap) : undefined;
   if (!zero) return repeat(unit, command, block, offset, length);
-  return whenUnlocked(unit, offset, length, () => afterWrite(unit, zero(offset, length, command), context));
+  return whenUnlocked(unit, offset, length, () => afterZeroing(unit, zero(offset, length, command), context));
 }
