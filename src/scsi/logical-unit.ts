@@ -129,12 +129,15 @@ export class LogicalUnit implements Unit {
       if (definition === undefined) throw this.#unknown(command);
       this.#check(command, definition, nexus);
       result = definition.execute(this, command, definition, nexus);
+      if (isPromise(result)) {
+        this.#whenSettled(command, definition, result);
+        return;
+      }
     } catch (error) {
       this.#fail(command, definition, error);
       return;
     }
-    if (isPromise(result)) this.#whenSettled(command, definition, result);
-    else this.#succeed(command, definition, result as number | undefined);
+    this.#succeed(command, definition, result as number | undefined);
   }
 
   /**
