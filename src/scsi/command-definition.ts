@@ -41,6 +41,12 @@ export interface CommandDefinition {
   readonly medium: boolean;
   /** Runs though a unit attention is pending, and leaves it pending (SPC-4 6.6.1, SAM-5 5.14). */
   readonly ignoresUnitAttention: boolean;
+  /**
+   * What a reservation held by another I_T nexus does to it (SPC-4 table 65, SBC-3 table 13): `always` runs,
+   * `read` conflicts where reads are excluded, `write` conflicts with every reservation, and `own` is checked by
+   * its executor (the reservation commands themselves).
+   */
+  readonly reservation: 'always' | 'read' | 'write' | 'own';
   /** Whether a unit with this disk has the command. Default: each has. */
   readonly available?: (disk: Disk) => boolean;
   readonly execute: Executor;

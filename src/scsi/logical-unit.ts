@@ -11,7 +11,7 @@ import { MemoryCommand, type ExecuteOptions, type Response } from './memory-comm
 import { ModePages } from './mode-pages.js';
 import { RangeLock } from './range-lock.js';
 import { encodeSense } from './sense-data.js';
-import { additionalSense, senseKey, SenseError } from './sense.js';
+import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
 import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
@@ -220,6 +220,7 @@ export class LogicalUnit implements Unit {
   #fail(command: ScsiCommand, definition: CommandDefinition | undefined, error: unknown): void {
     let status: number = scsiStatus.checkCondition;
     let sense: Uint8Array | undefined;
+    if (error instanceof StatusError) return command.complete(error.status);
     try {
       const known = toSenseError(error, definition?.activity ?? 'other');
       if (known) sense = encodeSense(known.key, known.code, known.details, this.modes.senseFormat);

@@ -80,3 +80,16 @@ export class SenseError extends Error {
     super(message, { cause: details.cause });
   }
 }
+
+/** A command ends with a status that has no sense data: RESERVATION CONFLICT, BUSY, TASK SET FULL. */
+export class StatusError extends Error {
+  override readonly name = 'StatusError';
+
+  /** @param status one of `scsiStatus` */
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
