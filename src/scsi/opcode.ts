@@ -8,6 +8,9 @@ export const opcode = {
   modeSelect6: 0x15,
   modeSense6: 0x1a,
   startStopUnit: 0x1b,
+  receiveDiagnosticResults: 0x1c,
+  sendDiagnostic: 0x1d,
+  preventAllowMediumRemoval: 0x1e,
   readCapacity10: 0x25,
   read10: 0x28,
   write10: 0x2a,
@@ -15,6 +18,8 @@ export const opcode = {
   synchronizeCache10: 0x35,
   writeSame10: 0x41,
   unmap: 0x42,
+  logSelect: 0x4c,
+  logSense: 0x4d,
   modeSelect10: 0x55,
   modeSense10: 0x5a,
   read16: 0x88,
@@ -25,6 +30,7 @@ export const opcode = {
   serviceActionIn16: 0x9e,
   reportLuns: 0xa0,
   maintenanceIn: 0xa3,
+  maintenanceOut: 0xa4,
   read12: 0xa8,
   write12: 0xaa,
   verify12: 0xaf,
@@ -34,5 +40,11 @@ export const serviceAction = {
   /** SERVICE ACTION IN(16) */
   readCapacity16: 0x10,
   /** MAINTENANCE IN */
+  reportIdentifyingInformation: 0x05,
+  reportTargetPortGroups: 0x0a,
   reportSupportedOperationCodes: 0x0c,
+  reportSupportedTaskManagementFunctions: 0x0d,
+  /** MAINTENANCE OUT */
+  setIdentifyingInformation: 0x06,
+  setTargetPortGroups: 0x0a,
 } as const;
