@@ -33,6 +33,12 @@ export interface ScsiCommand {
    */
   transferLength?: number;
   /**
+   * The command is aborted (SAM-5 5.3.3, 7): stop its verb by the context's signal. It still ends with complete(),
+   * whose status is then TASK ABORTED.
+   * @param silent the initiator gets no response: it asked for the abort itself, or TAS is 0
+   */
+  abort?(reason: Error, silent: boolean): void;
+  /**
    * Answer. To be called exactly once.
    * @param status SAM-5 status code
    * @param sense sense data with CHECK CONDITION; copied before the call returns

@@ -13,6 +13,7 @@ import { RangeLock } from './range-lock.js';
 import { encodeSense } from './sense-data.js';
 import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
+import { TaskSet } from './task-set.js';
 import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
 
@@ -59,6 +60,7 @@ export class LogicalUnit implements Unit {
   readonly attentions = new UnitAttentions();
   readonly locks = new RangeLock();
   readonly commands: CommandSet;
+  readonly tasks = new TaskSet();
   started = true;
   readonly #log: (message: string) => void;
   #size: number;
@@ -120,6 +122,11 @@ export class LogicalUnit implements Unit {
    * verb answers in the same turn, so does this.
    */
   submit(command: ScsiCommand, nexus: Nexus): void {
+    if (this.tasks.mayStart(command)) this.#start(command, nexus);
+    else this.tasks.hold(command, nexus, () => this.#start(command, nexus));
+  }
+
+  #start(command: ScsiCommand, nexus: Nexus): void {
     const { cdb } = command;
     let definition: CommandDefinition | undefined;
     let result: Result;
@@ -130,11 +137,12 @@ export class LogicalUnit implements Unit {
       this.#check(command, definition, nexus);
       result = definition.execute(this, command, definition, nexus);
       if (isPromise(result)) {
-        this.#whenSettled(command, definition, result);
+        this.tasks.add(command, nexus);
+        this.#whenSettled(command, definition, nexus, result);
         return;
       }
     } catch (error) {
-      this.#fail(command, definition, error);
+      this.#fail(command, definition, nexus, error);
       return;
     }
     this.#succeed(command, definition, result as number | undefined);
@@ -150,17 +158,83 @@ export class LogicalUnit implements Unit {
     return command.response;
   }
 
-  #whenSettled(command: ScsiCommand, definition: CommandDefinition, result: Promise<number | void>): void {
+  /**
+   * ABORT TASK (SAM-5 7.2). Nothing where the command has ended.
+   * @returns fulfilled when it has ended, as are the others here
+   */
+  async abort(command: ScsiCommand): Promise<void> {
+    const reason = 'aborted by ABORT TASK';
+    await this.tasks.abort((candidate) => candidate === command, { reason, reported: false }).done;
+  }
+
+  /** ABORT TASK SET (SAM-5 7.3): all commands of `nexus`. */
+  async abortTaskSet(nexus: Nexus): Promise<void> {
+    const reason = 'aborted by ABORT TASK SET';
+    await this.tasks.abort((_command, from) => from === nexus, { reason, reported: false }).done;
+  }
+
+  /** CLEAR TASK SET (SAM-5 7.5): the commands of every nexus. The others learn of it as TAS says. */
+  clearTaskSet(nexus: Nexus): Promise<void> {
+    return this.#abortAll('aborted by CLEAR TASK SET', nexus);
+  }
+
+  /**
+   * LOGICAL UNIT RESET (SAM-5 6.3.3), also for a reset of the target.
+   * @param nexus that asked for it; it gets the unit attention as well
+   */
+  async reset(nexus?: Nexus): Promise<void> {
+    const reported = this.modes.taskAbortedStatus;
+    const { done } = this.tasks.abort(() => true, {
+      reason: 'the logical unit was reset',
+      by: nexus,
+      reported,
+    });
+    this.attentions.establish(additionalSense.busDeviceResetFunctionOccurred);
+    await done;
+  }
+
+  /** I_T nexus loss (SAM-5 6.3.4): the session is gone. */
+  async nexusLost(nexus: Nexus): Promise<void> {
+    const reason = 'the I_T nexus was lost';
+    await this.tasks.abort((_command, from) => from === nexus, { reason, reported: false }).done;
+  }
+
+  /** Abort what comes over `nexus` and over all others; those are told by TASK ABORTED or by a unit attention. */
+  async #abortAll(reason: string, by: Nexus, only?: Nexus): Promise<void> {
+    const reported = this.modes.taskAbortedStatus;
+    const matches = (_command: ScsiCommand, from: Nexus): boolean => only === undefined || from === only;
+    const { nexuses, done } = this.tasks.abort(matches, { reason, by, reported });
+    if (!reported) {
+      for (const nexus of nexuses) {
+        if (nexus !== by) {
+          this.attentions.establishFor(nexus, additionalSense.commandsClearedByAnotherInitiator);
+        }
+      }
+    }
+    await done;
+  }
+
+  #whenSettled(
+    command: ScsiCommand,
+    definition: CommandDefinition,
+    nexus: Nexus,
+    result: Promise<number | void>,
+  ): void {
     // resolve() tames a thenable of the handler's, which might throw or settle twice.
     Promise.resolve(result).then(
       (valid) => this.#succeed(command, definition, valid as number | undefined),
-      (error: unknown) => this.#fail(command, definition, error),
+      (error: unknown) => this.#fail(command, definition, nexus, error),
     );
   }
 
   #succeed(command: ScsiCommand, { direction }: CommandDefinition, valid: number | undefined): void {
     // Only Data-In has a length: what another verb returns besides means nothing.
-    command.complete(scsiStatus.good, undefined, direction === 'in' ? valid : undefined);
+    this.#answer(command, scsiStatus.good, undefined, direction === 'in' ? valid : undefined);
+  }
+
+  #answer(command: ScsiCommand, status: number, sense?: Uint8Array, readLength?: number): void {
+    if (this.tasks.size === 0) command.complete(status, sense, readLength);
+    else this.tasks.answer(command, status, sense, readLength);
   }
 
   #unknown({ cdb }: ScsiCommand): SenseError {
@@ -217,10 +291,10 @@ export class LogicalUnit implements Unit {
   }
 
   /** Whatever `error` is, and whatever reading it does, the command is answered. */
-  #fail(command: ScsiCommand, definition: CommandDefinition | undefined, error: unknown): void {
+  #fail(command: ScsiCommand, definition: CommandDefinition | undefined, nexus: Nexus, error: unknown): void {
     let status: number = scsiStatus.checkCondition;
     let sense: Uint8Array | undefined;
-    if (error instanceof StatusError) return command.complete(error.status);
+    if (error instanceof StatusError) return this.#answer(command, error.status);
     try {
       const known = toSenseError(error, definition?.activity ?? 'other');
       if (known) sense = encodeSense(known.key, known.code, known.details, this.modes.senseFormat);
@@ -233,7 +307,16 @@ export class LogicalUnit implements Unit {
       const { hardwareError } = senseKey;
       sense = encodeSense(hardwareError, additionalSense.internalTargetFailure, {}, this.modes.senseFormat);
     }
-    command.complete(status, sense);
+    this.#answer(command, status, sense);
+    if (sense && this.tasks.size > 0) this.#afterCheckCondition(nexus);
+  }
+
+  /** QERR of the control mode page (SPC-4 7.5.8): what an error does to the other commands. */
+  #afterCheckCondition(nexus: Nexus): void {
+    const { queueErrorManagement } = this.modes;
+    if (queueErrorManagement === 'none') return;
+    const only = queueErrorManagement === 'nexus' ? nexus : undefined;
+    void this.#abortAll('aborted by the error of another command (QERR)', nexus, only);
   }
 
   #report(message: string): void {

@@ -42,8 +42,12 @@ const bit = {
   dSense: 0x04,
   /** Control, byte 2: log parameters are not saved. */
   gltsd: 0x02,
+  /** Control, byte 3: queue error management. */
+  qerr: 0x06,
   /** Control, byte 4: software write protect. */
   swp: 0x08,
+  /** Control, byte 5: task aborted status. */
+  tas: 0x40,
 } as const;
 
 /** The mode parameters of one logical unit (SPC-4 7.5, SBC-3 6.5). Shared by all initiators. */
@@ -62,7 +66,12 @@ export class ModePages {
       { 2: cached ? bit.wce : 0 },
     );
     // QUEUE ALGORITHM MODIFIER 1: commands may be reordered without restriction.
-    const control = page(modePage.control, 0x0a, { 2: bit.gltsd, 3: 0x10 }, { 2: bit.dSense, 4: bit.swp });
+    const control = page(
+      modePage.control,
+      0x0a,
+      { 2: bit.gltsd, 3: 0x10 },
+      { 2: bit.dSense, 3: bit.qerr, 4: bit.swp, 5: bit.tas },
+    );
     this.pages = [
       // AWRE and ARRE: what reassigns bad blocks, if anything, is below us and does it by itself.
       page(modePage.readWriteErrorRecovery, 0x0a, { 2: 0xc0 }),
@@ -86,6 +95,17 @@ export class ModePages {
   /** SWP: refuse writes. */
   get softwareWriteProtect(): boolean {
     return (this.#control[4] & bit.swp) !== 0;
+  }
+
+  /** QERR: which commands an error of one aborts. */
+  get queueErrorManagement(): 'none' | 'all' | 'nexus' {
+    const qerr = (this.#control[3] >> 1) & 0x03;
+    return qerr === 0 ? 'none' : qerr === 1 ? 'all' : 'nexus';
+  }
+
+  /** TAS: commands that another nexus aborted end with TASK ABORTED. */
+  get taskAbortedStatus(): boolean {
+    return (this.#control[5] & bit.tas) !== 0;
   }
 
   /** D_SENSE. */

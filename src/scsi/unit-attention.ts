@@ -8,6 +8,16 @@ interface Attention {
   readonly code: number;
   /** The nexus that caused it and needs no telling. */
   readonly except?: Nexus;
+  /** The nexus that alone it is about. */
+  readonly only?: Nexus;
+}
+
+/** Events kept at most; the oldest is dropped. */
+const MAX_EVENTS = 1024;
+
+/** POWER ON, RESET, OR BUS DEVICE RESET OCCURRED and its more exact forms. */
+function isReset(code: number): boolean {
+  return code >= additionalSense.powerOnResetOrBusDeviceReset && code <= 0x2904;
 }
 
 /**
@@ -23,10 +33,26 @@ export class UnitAttentions {
 
   /** Establish a condition for every nexus but the one that caused it. */
   establish(code: number, except?: Nexus): void {
+    // A reset makes what was before it meaningless (SAM-5 5.14.2: the higher precedence clears the lower).
+    const cleared = (event: Attention): boolean => event.code === code || isReset(code);
+    this.#events = this.#events.filter((event) => !cleared(event));
+    this.#push({ sequence: this.#latest + 1, code, except });
+  }
+
+  /** Establish a condition for one nexus. */
+  establishFor(nexus: Nexus, code: number): void {
+    // Of a nexus that was not told of the power-on yet, that is all it will be told.
+    if (!this.#told.has(nexus)) return;
+    this.#events = this.#events.filter((event) => event.code !== code || event.only !== nexus);
+    this.#push({ sequence: this.#latest + 1, code, only: nexus });
+  }
+
+  #push(event: Attention): void {
     this.#recent = undefined;
-    this.#latest++;
-    this.#events = this.#events.filter((event) => event.code !== code);
-    this.#events.push({ sequence: this.#latest, code, except });
+    this.#latest = event.sequence;
+    this.#events.push(event);
+    // Those for one nexus could grow with the number of initiators that came and went.
+    if (this.#events.length > MAX_EVENTS) this.#events.shift();
   }
 
   /** Whether `nexus` has something to be told. */
@@ -57,6 +83,9 @@ export class UnitAttentions {
   }
 
   #next(nexus: Nexus, told: number): Attention | undefined {
-    return this.#events.find((event) => event.sequence > told && event.except !== nexus);
+    return this.#events.find(
+      (event) =>
+        event.sequence > told && event.except !== nexus && (event.only === undefined || event.only === nexus),
+    );
   }
 }

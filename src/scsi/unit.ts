@@ -2,6 +2,7 @@ import type { CommandSet } from './command-set.js';
 import type { Disk } from './disk.js';
 import type { ModePages } from './mode-pages.js';
 import type { RangeLock } from './range-lock.js';
+import type { TaskSet } from './task-set.js';
 import type { UnitAttentions } from './unit-attention.js';
 
 /** What INQUIRY says about a logical unit. */
@@ -39,6 +40,8 @@ export interface Unit {
   readonly attentions: UnitAttentions;
   readonly locks: RangeLock;
   readonly commands: CommandSet;
+  /** Commands that have not ended. */
+  readonly tasks: TaskSet;
   /** False after START STOP UNIT stopped it. */
   started: boolean;
 }

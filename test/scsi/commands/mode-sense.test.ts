@@ -82,11 +82,11 @@ describe('MODE SENSE', () => {
     });
   }
 
-  it('tells what may be changed: WCE, D_SENSE and SWP', async () => {
+  it('tells what may be changed: WCE, D_SENSE, QERR, SWP and TAS', async () => {
     const data = await good(readyUnit(new TestDisk()), modeSense6({ control: 1, dbd: true }));
     const nothing = (code: string): string => `${code}0a${'00'.repeat(10)}`;
     expect(hex(data.subarray(4))).to.equal(
-      `${nothing('01')}${caching('04')}0a0a040008${'00'.repeat(7)}${nothing('1c')}`,
+      `${nothing('01')}${caching('04')}0a0a04060840${'00'.repeat(7)}${nothing('1c')}`,
     );
   });
 
