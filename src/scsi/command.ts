@@ -33,6 +33,11 @@ export interface ScsiCommand {
    */
   transferLength?: number;
   /**
+   * The transport tells the initiator the residual. A write with fewer blocks of Data-Out than its CDB says then
+   * stores those that came; elsewhere it is refused, as nobody would be told.
+   */
+  readonly reportsResidual?: boolean;
+  /**
    * The command is aborted (SAM-5 5.3.3, 7): stop its verb by the context's signal. It still ends with complete(),
    * whose status is then TASK ABORTED.
    * @param silent the initiator gets no response: it asked for the abort itself, or TAS is 0

@@ -29,10 +29,14 @@ export const additionalSense = {
   logicalUnitAsymmetricAccessStateTransition: 0x040a,
   targetPortInStandbyState: 0x040b,
   targetPortInUnavailableState: 0x040c,
+  logicalUnitNotReadyFormatInProgress: 0x0404,
+  logicalUnitNotReadySanitizeInProgress: 0x041b,
   logicalUnitCommunicationFailure: 0x0800,
   writeError: 0x0c00,
+  invalidFieldInCommandInformationUnit: 0x0e03,
   unrecoveredReadError: 0x1100,
   parameterListLengthError: 0x1a00,
+  defectListNotFound: 0x1c00,
   miscompareDuringVerify: 0x1d00,
   invalidCommandOperationCode: 0x2000,
   lbaOutOfRange: 0x2100,
@@ -53,6 +57,8 @@ export const additionalSense = {
   commandTimeoutDuringProcessing: 0x2e02,
   commandsClearedByAnotherInitiator: 0x2f00,
   thinProvisioningSoftThresholdReached: 0x3807,
+  mediumFormatCorrupted: 0x3100,
+  sanitizeCommandFailed: 0x3103,
   savingParametersNotSupported: 0x3900,
   mediumNotPresent: 0x3a00,
   inquiryDataHasChanged: 0x3f03,
@@ -74,6 +80,10 @@ export interface SenseDetails {
   };
   /** INFORMATION field: an LBA, or the offset of a miscompare. */
   information?: number;
+  /** How far an operation in the background is, 0 to 65535 (SPC-4 4.5.2.4.4). Not together with `field`. */
+  progress?: number;
+  /** The error is one of an earlier command, which had been answered GOOD (SPC-4 4.5.7). */
+  deferred?: boolean;
   cause?: unknown;
 }
 
