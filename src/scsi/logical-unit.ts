@@ -1,4 +1,5 @@
 // HOT PATH: submit() runs for every command; nothing in it allocates where a verb answers in the same turn.
+import { Background } from './background.js';
 import { deviceType, type CommandDefinition, type Result } from './command-definition.js';
 import { commandTable } from './command-table.js';
 import { CommandSet } from './command-set.js';
@@ -7,8 +8,10 @@ import type { Nexus, ScsiCommand } from './command.js';
 import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
+import { invalidFieldInCdb } from './invalid-field.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
-import { ModePages } from './mode-pages.js';
+import { ModePages, type ModeStore } from './mode-pages.js';
+import { opcode } from './opcode.js';
 import { RangeLock } from './range-lock.js';
 import { encodeSense } from './sense-data.js';
 import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
@@ -26,8 +29,16 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly revision?: string;
   /** Unit serial number; the world wide name is made of it. A function is asked at each INQUIRY. */
   readonly serial?: string | (() => string);
+  /** Keeps saved mode pages. Without one MODE SELECT cannot save. */
+  readonly modeStore?: ModeStore;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
+  /**
+   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE): lets other commands have
+   * their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
+   * busy where the verbs are synchronous.
+   */
+  readonly pause?: () => void | Promise<void>;
 }
 
 const MIB = 1024 * 1024;
@@ -61,7 +72,9 @@ export class LogicalUnit implements Unit {
   readonly locks = new RangeLock();
   readonly commands: CommandSet;
   readonly tasks = new TaskSet();
+  readonly background = new Background();
   started = true;
+  readonly pause: () => void | Promise<void>;
   readonly #log: (message: string) => void;
   #size: number;
 
@@ -78,6 +91,7 @@ export class LogicalUnit implements Unit {
     this.blockSize = blockSize;
     this.#size = disk.size;
     this.#log = options.log ?? ((): void => undefined);
+    this.pause = options.pause ?? ((): void => undefined);
     this.identity = {
       vendor,
       product,
@@ -90,8 +104,10 @@ export class LogicalUnit implements Unit {
       maxUnmapBlocks: options.maxUnmapBlocks ?? (4096 * MIB) / blockSize,
       maxUnmapDescriptors: options.maxUnmapDescriptors ?? 256,
       maxWriteSameBlocks: options.maxWriteSameBlocks ?? ((zeroesItself ? 1024 : 32) * MIB) / blockSize,
+      // The field of the CDB has one byte.
+      maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };
-    this.modes = new ModePages(disk);
+    this.modes = new ModePages(disk, options.modeStore, this.#log);
     this.commands = new CommandSet([
       ...commandTable.filter(
         ({ deviceTypes, available }) =>
@@ -132,7 +148,8 @@ export class LogicalUnit implements Unit {
     let result: Result;
     try {
       if (this.disk.size !== this.#size) this.capacityChanged();
-      definition = this.commands.find(cdb[0], cdb[1]);
+      command.transferLength = 0;
+      definition = this.commands.decode(cdb);
       if (definition === undefined) throw this.#unknown(command);
       this.#check(command, definition, nexus);
       result = definition.execute(this, command, definition, nexus);
@@ -189,6 +206,7 @@ export class LogicalUnit implements Unit {
       by: nexus,
       reported,
     });
+    this.modes.restore();
     this.attentions.establish(additionalSense.busDeviceResetFunctionOccurred);
     await done;
   }
@@ -212,6 +230,14 @@ export class LogicalUnit implements Unit {
       }
     }
     await done;
+  }
+
+  /**
+   * End what goes on in the background: a FORMAT UNIT or SANITIZE is aborted, flushes are waited for. No command
+   * may come any more. Never rejects.
+   */
+  async close(): Promise<void> {
+    await this.background.stop();
   }
 
   #whenSettled(
@@ -238,16 +264,8 @@ export class LogicalUnit implements Unit {
   }
 
   #unknown({ cdb }: ScsiCommand): SenseError {
-    if (this.commands.hasServiceActions(cdb[0])) {
-      return new SenseError(
-        senseKey.illegalRequest,
-        additionalSense.invalidFieldInCdb,
-        'no such service action',
-        {
-          field: { inCdb: true, byte: 1, bit: 4 },
-        },
-      );
-    }
+    if (cdb[0] === opcode.variableLength) return invalidFieldInCdb(8, 'no such service action');
+    if (this.commands.hasServiceActions(cdb[0])) return invalidFieldInCdb(1, 'no such service action', 4);
     return new SenseError(
       senseKey.illegalRequest,
       additionalSense.invalidCommandOperationCode,
@@ -271,15 +289,16 @@ export class LogicalUnit implements Unit {
         `the CDB has ${cdbLength} of ${length} bytes`,
       );
     }
-    if ((cdb[length - 1] & 0x04) !== 0) {
-      throw new SenseError(
-        senseKey.illegalRequest,
-        additionalSense.invalidFieldInCdb,
-        'NACA is not supported',
-        {
-          field: { inCdb: true, byte: length - 1, bit: 2 },
-        },
-      );
+    // CONTROL is the last byte, but for variable length CDBs.
+    let control = length - 1;
+    if (cdb[0] === opcode.variableLength) {
+      control = 1;
+      if (cdb[7] !== length - 8) throw invalidFieldInCdb(7, `ADDITIONAL CDB LENGTH is not ${length - 8}`);
+    }
+    if ((cdb[control] & 0x04) !== 0) throw invalidFieldInCdb(control, 'NACA is not supported', 2);
+    if (this.background.deferring && !definition.ignoresUnitAttention) {
+      const deferred = this.background.takeDeferred(nexus);
+      if (deferred) throw deferred;
     }
     if (definition.medium && !this.started) {
       throw new SenseError(
@@ -288,6 +307,7 @@ export class LogicalUnit implements Unit {
         'the unit was stopped',
       );
     }
+    if (this.background.blocking) this.background.check(definition);
   }
 
   /** Whatever `error` is, and whatever reading it does, the command is answered. */

@@ -1,3 +1,4 @@
+import type { Background } from './background.js';
 import type { CommandSet } from './command-set.js';
 import type { Disk } from './disk.js';
 import type { ModePages } from './mode-pages.js';
@@ -25,6 +26,8 @@ export interface UnitLimits {
   /** Block descriptors in one UNMAP. */
   readonly maxUnmapDescriptors: number;
   readonly maxWriteSameBlocks: number;
+  /** COMPARE AND WRITE: at most 255. */
+  readonly maxCompareAndWriteBlocks: number;
 }
 
 /** A logical unit, as the commands see it. */
@@ -42,6 +45,10 @@ export interface Unit {
   readonly commands: CommandSet;
   /** Commands that have not ended. */
   readonly tasks: TaskSet;
+  /** FORMAT UNIT, SANITIZE and flushes that go on after their command was answered. */
+  readonly background: Background;
+  /** Lets others have their turn between the pieces of an operation in the background. */
+  pause(): void | Promise<void>;
   /** False after START STOP UNIT stopped it. */
   started: boolean;
 }
