@@ -74,6 +74,11 @@ export interface Disk {
   /** As read and write, for all pieces of a command in one call; the pieces follow each other on the disk. */
   readv?(buffers: readonly Uint8Array[], offset: number, context: CommandContext): Done;
   writev?(buffers: readonly Uint8Array[], offset: number, context: CommandContext): Done;
+  /**
+   * Bytes of storage in use, and bytes that can still be allocated: of what lies below, where the disk shares it.
+   * A thin provisioned disk that has it reports thresholds (SBC-3 4.7.3.7). Called after writes: must be cheap.
+   */
+  usage?(): { used: number; available: number };
   /** Which parts of a range are holes; sorted, without gaps, covering at least the first byte asked for. */
   extents?(offset: number, length: number, context: CommandContext): Extent[] | Promise<Extent[]>;
   /** Atomically: compare, and where equal, write. Return the offset of the first differing byte, or -1 when written. */
