@@ -7,7 +7,7 @@ export type SenseFormat = 'fixed' | 'descriptor';
 /** One more for a deferred error. */
 const responseCode = { fixed: 0x70, descriptor: 0x72 } as const;
 const FIXED_LENGTH = 18;
-const descriptorType = { information: 0x00, senseKeySpecific: 0x02 } as const;
+const descriptorType = { information: 0x00, commandSpecific: 0x01, senseKeySpecific: 0x02 } as const;
 
 /** The sense key specific bytes of an ILLEGAL REQUEST: which field was wrong (SPC-4 4.5.2.4.2). */
 function fieldPointer({ inCdb, byte, bit }: NonNullable<SenseDetails['field']>): number[] {
@@ -32,6 +32,7 @@ function encodeFixed(key: number, code: number, details: SenseDetails): Uint8Arr
     writeUint32(sense, 3, information);
   }
   sense[7] = FIXED_LENGTH - 8;
+  writeUint32(sense, 8, details.commandSpecific ?? 0);
   sense[12] = code >> 8;
   sense[13] = code;
   const specific = keySpecific(details);
@@ -46,6 +47,11 @@ function encodeDescriptors(key: number, code: number, details: SenseDetails): Ui
     const value = new Uint8Array(8);
     writeUint64(value, 0, information);
     descriptors.push(descriptorType.information, 0x0a, 0x80, 0, ...value);
+  }
+  if (details.commandSpecific !== undefined) {
+    const value = new Uint8Array(8);
+    writeUint32(value, 4, details.commandSpecific);
+    descriptors.push(descriptorType.commandSpecific, 0x0a, 0, 0, ...value);
   }
   const specific = keySpecific(details);
   if (specific) descriptors.push(descriptorType.senseKeySpecific, 0x06, 0, 0, ...specific, 0);

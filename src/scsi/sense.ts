@@ -25,6 +25,7 @@ export const senseKey = {
 /** Additional sense code and qualifier as one number, `asc << 8 | ascq` (SPC-4 table F.2). */
 export const additionalSense = {
   none: 0x0000,
+  operationInProgress: 0x0016,
   logicalUnitNotReadyInitializingCommandRequired: 0x0402,
   logicalUnitAsymmetricAccessStateTransition: 0x040a,
   targetPortInStandbyState: 0x040b,
@@ -32,7 +33,11 @@ export const additionalSense = {
   logicalUnitNotReadyFormatInProgress: 0x0404,
   logicalUnitNotReadySanitizeInProgress: 0x041b,
   logicalUnitCommunicationFailure: 0x0800,
+  unreachableCopyTarget: 0x0804,
   writeError: 0x0c00,
+  thirdPartyDeviceFailure: 0x0d01,
+  copyTargetDeviceNotReachable: 0x0d02,
+  incorrectCopyTargetDeviceType: 0x0d03,
   invalidFieldInCommandInformationUnit: 0x0e03,
   unrecoveredReadError: 0x1100,
   parameterListLengthError: 0x1a00,
@@ -40,9 +45,22 @@ export const additionalSense = {
   miscompareDuringVerify: 0x1d00,
   invalidCommandOperationCode: 0x2000,
   lbaOutOfRange: 0x2100,
+  invalidTokenOperation: 0x2300,
+  unsupportedTokenType: 0x2301,
+  tokenUnknown: 0x2304,
+  tokenRevoked: 0x2306,
+  tokenExpired: 0x2307,
+  tokenDeleted: 0x2309,
+  invalidTokenLength: 0x230a,
   invalidFieldInCdb: 0x2400,
   logicalUnitNotSupported: 0x2500,
   invalidFieldInParameterList: 0x2600,
+  tooManyTargetDescriptors: 0x2606,
+  unsupportedTargetDescriptorTypeCode: 0x2607,
+  tooManySegmentDescriptors: 0x2608,
+  unsupportedSegmentDescriptorTypeCode: 0x2609,
+  unexpectedInexactSegment: 0x260a,
+  inlineDataLengthExceeded: 0x260b,
   writeProtected: 0x2700,
   spaceAllocationFailedWriteProtect: 0x2707,
   notReadyToReadyChange: 0x2800,
@@ -80,6 +98,8 @@ export interface SenseDetails {
   };
   /** INFORMATION field: an LBA, or the offset of a miscompare. */
   information?: number;
+  /** COMMAND-SPECIFIC INFORMATION field, 4 bytes: of COPY ABORTED the number of the segment descriptor. */
+  commandSpecific?: number;
   /** How far an operation in the background is, 0 to 65535 (SPC-4 4.5.2.4.4). Not together with `field`. */
   progress?: number;
   /** The error is one of an earlier command, which had been answered GOOD (SPC-4 4.5.7). */
