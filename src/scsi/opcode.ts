@@ -28,6 +28,8 @@ export const opcode = {
   modeSelect10: 0x55,
   modeSense10: 0x5a,
   variableLength: 0x7f,
+  thirdPartyCopyOut: 0x83,
+  thirdPartyCopyIn: 0x84,
   read16: 0x88,
   compareAndWrite: 0x89,
   write16: 0x8a,
@@ -61,6 +63,17 @@ export const serviceAction = {
   /** MAINTENANCE OUT */
   setIdentifyingInformation: 0x06,
   setTargetPortGroups: 0x0a,
+  /** THIRD-PARTY COPY OUT (SPC-4 4.2.5.1) */
+  extendedCopyLid1: 0x00,
+  populateToken: 0x10,
+  writeUsingToken: 0x11,
+  /** THIRD-PARTY COPY IN */
+  receiveCopyStatusLid1: 0x00,
+  receiveCopyDataLid1: 0x01,
+  receiveCopyOperatingParameters: 0x03,
+  receiveCopyFailureDetailsLid1: 0x04,
+  receiveCopyStatusLid4: 0x05,
+  receiveRodTokenInformation: 0x07,
   /** SANITIZE */
   sanitizeOverwrite: 0x01,
   sanitizeBlockErase: 0x02,
