@@ -124,3 +124,5 @@ export function readCapacity16(allocationLength = 32): Uint8Array {
   writeUint32(cdb, 10, allocationLength);
   return cdb;
 }
+
+export * from './cdb-reservations.js';

@@ -1,6 +1,6 @@
 // HOT PATH: submit() runs for every command; nothing in it allocates where a verb answers in the same turn.
 import { Background } from './background.js';
-import { deviceType, type CommandDefinition, type Result } from './command-definition.js';
+import { deviceType, type CommandDefinition, type Result, type UnitFeatures } from './command-definition.js';
 import { commandTable } from './command-table.js';
 import { CommandSet } from './command-set.js';
 import { vendorCommands } from './commands/vendor.js';
@@ -9,10 +9,13 @@ import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
 import { invalidFieldInCdb } from './invalid-field.js';
+import { Medium } from './medium.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
 import { ModePages, type ModeStore } from './mode-pages.js';
 import { opcode } from './opcode.js';
 import { RangeLock } from './range-lock.js';
+import { Reservations } from './reservations.js';
+import type { ReservationStore } from './saved-reservations.js';
 import { encodeSense } from './sense-data.js';
 import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
@@ -29,8 +32,12 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly revision?: string;
   /** Unit serial number; the world wide name is made of it. A function is asked at each INQUIRY. */
   readonly serial?: string | (() => string);
+  /** The medium can be ejected and loaded. Default false. */
+  readonly removable?: boolean;
   /** Keeps saved mode pages. Without one MODE SELECT cannot save. */
   readonly modeStore?: ModeStore;
+  /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
+  readonly reservationStore?: ReservationStore;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
   /**
@@ -72,8 +79,9 @@ export class LogicalUnit implements Unit {
   readonly locks = new RangeLock();
   readonly commands: CommandSet;
   readonly tasks = new TaskSet();
+  readonly reservations: Reservations;
   readonly background = new Background();
-  started = true;
+  readonly medium: Medium;
   readonly pause: () => void | Promise<void>;
   readonly #log: (message: string) => void;
   #size: number;
@@ -107,11 +115,18 @@ export class LogicalUnit implements Unit {
       // The field of the CDB has one byte.
       maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };
+    this.medium = new Medium(options.removable ?? false);
     this.modes = new ModePages(disk, options.modeStore, this.#log);
+    this.reservations = new Reservations({
+      attentions: this.attentions,
+      store: options.reservationStore,
+      log: (message) => this.#report(message),
+    });
+    const features: UnitFeatures = { removable: this.medium.removable, portGroups: false };
     this.commands = new CommandSet([
       ...commandTable.filter(
         ({ deviceTypes, available }) =>
-          deviceTypes.includes(deviceType.directAccess) && (available?.(disk) ?? true),
+          deviceTypes.includes(deviceType.directAccess) && (available?.(disk, features) ?? true),
       ),
       ...vendorCommands(disk),
     ]);
@@ -207,6 +222,9 @@ export class LogicalUnit implements Unit {
       reported,
     });
     this.modes.restore();
+    this.medium.allowRemoval();
+    if (this.medium.power !== 'stopped') this.medium.power = 'active';
+    this.reservations.reset();
     this.attentions.establish(additionalSense.busDeviceResetFunctionOccurred);
     await done;
   }
@@ -214,6 +232,9 @@ export class LogicalUnit implements Unit {
   /** I_T nexus loss (SAM-5 6.3.4): the session is gone. */
   async nexusLost(nexus: Nexus): Promise<void> {
     const reason = 'the I_T nexus was lost';
+    this.medium.allowRemoval(nexus);
+    this.background.forget(nexus);
+    this.reservations.nexusLost(nexus);
     await this.tasks.abort((_command, from) => from === nexus, { reason, reported: false }).done;
   }
 
@@ -282,6 +303,7 @@ export class LogicalUnit implements Unit {
       const code = this.attentions.take(nexus);
       if (code !== undefined) throw new SenseError(senseKey.unitAttention, code, 'unit attention');
     }
+    if (this.reservations.active) this.reservations.check(definition, cdb, nexus);
     if (cdbLength < length) {
       throw new SenseError(
         senseKey.illegalRequest,
@@ -300,13 +322,7 @@ export class LogicalUnit implements Unit {
       const deferred = this.background.takeDeferred(nexus);
       if (deferred) throw deferred;
     }
-    if (definition.medium && !this.started) {
-      throw new SenseError(
-        senseKey.notReady,
-        additionalSense.logicalUnitNotReadyInitializingCommandRequired,
-        'the unit was stopped',
-      );
-    }
+    if (definition.medium && !this.medium.ready) this.medium.access(cdb[0] !== opcode.testUnitReady);
     if (this.background.blocking) this.background.check(definition);
   }
 

@@ -55,6 +55,7 @@ export const additionalSense = {
   invalidFieldInCdb: 0x2400,
   logicalUnitNotSupported: 0x2500,
   invalidFieldInParameterList: 0x2600,
+  invalidReleaseOfPersistentReservation: 0x2604,
   tooManyTargetDescriptors: 0x2606,
   unsupportedTargetDescriptorTypeCode: 0x2607,
   tooManySegmentDescriptors: 0x2608,
@@ -70,6 +71,9 @@ export const additionalSense = {
   nexusLossOccurred: 0x2907,
   modeParametersChanged: 0x2a01,
   logParametersChanged: 0x2a02,
+  reservationsPreempted: 0x2a03,
+  reservationsReleased: 0x2a04,
+  registrationsPreempted: 0x2a05,
   asymmetricAccessStateChanged: 0x2a06,
   capacityDataHasChanged: 0x2a09,
   commandTimeoutDuringProcessing: 0x2e02,
@@ -83,7 +87,10 @@ export const additionalSense = {
   internalTargetFailure: 0x4400,
   dataPhaseError: 0x4b00,
   mediumRemovalPrevented: 0x5302,
+  insufficientRegistrationResources: 0x5504,
   lowPowerConditionOn: 0x5e00,
+  idleConditionActivatedByCommand: 0x5e03,
+  standbyConditionActivatedByCommand: 0x5e04,
   setTargetPortGroupsCommandFailed: 0x670a,
 } as const;
 

@@ -1,6 +1,7 @@
 // HOT PATH: `pending` runs for every command.
 import type { Nexus } from './command.js';
 import { additionalSense } from './sense.js';
+import { identify } from './transport-id.js';
 
 interface Attention {
   readonly sequence: number;
@@ -10,6 +11,8 @@ interface Attention {
   readonly except?: Nexus;
   /** The nexus that alone it is about. */
   readonly only?: Nexus;
+  /** Id of the registration that alone it is about: whatever object its nexus is by now. */
+  readonly registration?: string;
 }
 
 /** Events kept at most; the oldest is dropped. */
@@ -18,6 +21,13 @@ const MAX_EVENTS = 1024;
 /** POWER ON, RESET, OR BUS DEVICE RESET OCCURRED and its more exact forms. */
 function isReset(code: number): boolean {
   return code >= additionalSense.powerOnResetOrBusDeviceReset && code <= 0x2904;
+}
+
+function isAbout({ only, registration }: Attention, nexus: Nexus): boolean {
+  if (only !== undefined) return only === nexus;
+  if (registration === undefined) return true;
+  const { id, idOnAllPorts } = identify(nexus);
+  return id === registration || idOnAllPorts === registration;
 }
 
 /**
@@ -47,6 +57,15 @@ export class UnitAttentions {
     this.#push({ sequence: this.#latest + 1, code, only: nexus });
   }
 
+  /**
+   * Establish a condition for the nexus of a registration: also where it comes back as another object before it
+   * was told.
+   */
+  establishAt(registration: string, code: number): void {
+    this.#events = this.#events.filter((event) => event.code !== code || event.registration !== registration);
+    this.#push({ sequence: this.#latest + 1, code, registration });
+  }
+
   #push(event: Attention): void {
     this.#recent = undefined;
     this.#latest = event.sequence;
@@ -61,6 +80,8 @@ export class UnitAttentions {
     const told = this.#told.get(nexus);
     if (told === undefined) return true;
     if (this.#next(nexus, told)) return true;
+    // What was before is not looked through again: several initiators take turns.
+    if (told !== this.#latest) this.#told.set(nexus, this.#latest);
     this.#recent = nexus;
     return false;
   }
@@ -79,13 +100,16 @@ export class UnitAttentions {
     }
     const event = this.#next(nexus, told);
     this.#told.set(nexus, event?.sequence ?? this.#latest);
+    if (event?.only !== undefined || event?.registration !== undefined) {
+      this.#events = this.#events.filter((kept) => kept !== event);
+    }
     return event?.code;
   }
 
   #next(nexus: Nexus, told: number): Attention | undefined {
+    if (told === this.#latest) return undefined;
     return this.#events.find(
-      (event) =>
-        event.sequence > told && event.except !== nexus && (event.only === undefined || event.only === nexus),
+      (event) => event.sequence > told && event.except !== nexus && isAbout(event, nexus),
     );
   }
 }

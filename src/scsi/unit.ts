@@ -1,8 +1,10 @@
 import type { Background } from './background.js';
 import type { CommandSet } from './command-set.js';
 import type { Disk } from './disk.js';
+import type { Medium } from './medium.js';
 import type { ModePages } from './mode-pages.js';
 import type { RangeLock } from './range-lock.js';
+import type { Reservations } from './reservations.js';
 import type { TaskSet } from './task-set.js';
 import type { UnitAttentions } from './unit-attention.js';
 
@@ -43,14 +45,14 @@ export interface Unit {
   readonly attentions: UnitAttentions;
   readonly locks: RangeLock;
   readonly commands: CommandSet;
+  readonly reservations: Reservations;
   /** Commands that have not ended. */
   readonly tasks: TaskSet;
   /** FORMAT UNIT, SANITIZE and flushes that go on after their command was answered. */
   readonly background: Background;
   /** Lets others have their turn between the pieces of an operation in the background. */
   pause(): void | Promise<void>;
-  /** False after START STOP UNIT stopped it. */
-  started: boolean;
+  readonly medium: Medium;
 }
 
 /** Whether `write` may return before the data is stable. */
