@@ -1,0 +1,71 @@
+import { DiskExport } from '../daemon/disk-export.js';
+import { handlerRegistry } from '../daemon/handler-registry.js';
+import { DEFAULT_PORTAL, iscsiName, iscsiSettings, iscsiUrl } from '../daemon/iscsi-settings.js';
+import { createLog, type LogFormat, type LogLevel } from '../daemon/log.js';
+import { parseDeviceConfig } from '../handlers/cfgstring.js';
+import { IscsiTarget } from '../iscsi/iscsi-target.js';
+import { sizeOption } from './numbers.js';
+import { untilSignal } from './until-signal.js';
+
+export interface ExportOptions {
+  handler: string[];
+  definitions: string;
+  iscsi: string[];
+  chap?: string;
+  mutualChap?: string;
+  allowAnyone?: boolean;
+  name?: string;
+  serial?: string;
+  size?: string;
+  blockSize?: string;
+  physicalBlockSize?: string;
+  readOnly?: boolean;
+  removable?: boolean;
+  checkedBuffers?: boolean;
+  logLevel: LogLevel;
+  logFormat: LogFormat;
+}
+
+function optionalSize(option: string, value: string | undefined): number | undefined {
+  return value === undefined ? undefined : sizeOption(option, value);
+}
+
+/** `lunette export HANDLER[/CFGSTRING]`: one disk over iSCSI, until a signal. */
+export async function exportDisk(definition: string, options: ExportOptions): Promise<void> {
+  const settings = iscsiSettings({
+    ...options,
+    iscsi: options.iscsi.length === 0 ? [DEFAULT_PORTAL] : options.iscsi,
+  });
+  const registry = await handlerRegistry(options.handler);
+  const log = createLog(options.logLevel, options.logFormat);
+  const opened = await DiskExport.open({
+    definition,
+    registry,
+    log,
+    definitions: options.definitions,
+    size: optionalSize('--size', options.size),
+    blockSize: optionalSize('--block-size', options.blockSize),
+    physicalBlockSize: optionalSize('--physical-block-size', options.physicalBlockSize),
+    readOnly: options.readOnly,
+    checkedBuffers: options.checkedBuffers,
+    unit: {
+      removable: options.removable,
+      ...(options.serial !== undefined && { serial: options.serial }),
+    },
+  });
+  let target: IscsiTarget;
+  try {
+    target = await IscsiTarget.start({ portals: settings.portals, auth: settings.auth, log });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+  const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
+  target.add({ name, luns: new Map([[0, opened.unit]]) });
+  for (const address of target.addresses) console.log(iscsiUrl(address, name));
+  await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
+  await target.close();
+  await opened.close();
+  // A verb that never ends must not keep a stopped process alive.
+  process.exit(0);
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { checkedDisk } from '../device/checked-disk.js';
+import { withProperties, type DiskProperties } from '../device/disk-properties.js';
+import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
+import type { Disk, HandlerLog } from '../handlers/contract.js';
+import type { HandlerRegistry } from '../handlers/registry.js';
+import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
+
+export interface DiskExportOptions extends DiskProperties {
+  /** `HANDLER/CFGSTRING`, as TCMU has it; `HANDLER` alone where it needs no options. */
+  readonly definition: string;
+  readonly registry: HandlerRegistry;
+  readonly log: HandlerLog;
+  /** Where `@NAME` definitions are read from. */
+  readonly definitions?: string;
+  /** Capacity in bytes. */
+  readonly size?: number;
+  /** Logical block length in bytes. */
+  readonly blockSize?: number;
+  readonly checkedBuffers?: boolean;
+  readonly unit?: LogicalUnitOptions;
+}
+
+/** How long close() waits for the last flush, in milliseconds. */
+const FLUSH_TIMEOUT = 10_000;
+
+/** 16 hexadecimal digits that stay the same from one run to the next: initiators know a disk by them. */
+function serialOf(definition: string): string {
+  return createHash('sha256').update(definition).digest('hex').slice(0, 16);
+}
+
+/** A logical unit that no kernel knows: a handler's disk, opened for the embedded iSCSI target. */
+export class DiskExport {
+  readonly disk: Disk;
+  readonly unit: LogicalUnit;
+  readonly #log: HandlerLog;
+
+  private constructor(disk: Disk, unit: LogicalUnit, log: HandlerLog) {
+    this.disk = disk;
+    this.unit = unit;
+    this.#log = log;
+  }
+
+  /** @throws Error (ConfigError, or what the handler's `open` throws) that says what to change */
+  static async open(options: DiskExportOptions): Promise<DiskExport> {
+    const { definition, registry, log, size, blockSize, readOnly, physicalBlockSize } = options;
+    const { subtype, cfgstring } = parseDeviceConfig(definition);
+    const handler = registry.find(subtype);
+    const config = configure(handler, cfgstring, { definitions: options.definitions });
+    await handler.check?.(config);
+    const opened = await handler.open(config, { size, blockSize, log });
+    try {
+      const disk = withProperties(options.checkedBuffers ? checkedDisk(opened) : opened, {
+        readOnly,
+        physicalBlockSize,
+      });
+      const unit = new LogicalUnit(disk, {
+        serial: serialOf(definition),
+        log: (message) => log.error(`${definition}: ${message}`),
+        ...options.unit,
+      });
+      return new DiskExport(disk, unit, log);
+    } catch (error) {
+      await opened.close?.();
+      throw error;
+    }
+  }
+
+  /** Flush and close the disk. No command may run any more. Never rejects. */
+  async close(): Promise<void> {
+    try {
+      if (this.disk.flush && !this.disk.readOnly) {
+        await this.disk.flush({ fua: false, dpo: false, signal: AbortSignal.timeout(FLUSH_TIMEOUT) });
+      }
+      await this.disk.close?.();
+    } catch (error) {
+      this.#log.error(`closing the disk failed: ${String(error)}`);
+    }
+  }
+}
