@@ -98,7 +98,7 @@ describe('bad input', () => {
           }
           expect(command.completions).to.have.length(1);
           // Stopped by a START STOP UNIT, a unit refuses what the run is about.
-          unit.started = true;
+          unit.medium.power = 'active';
           for (const page of unit.modes.pages) page.current.set(page.defaults);
         },
       ),

@@ -1,11 +1,15 @@
 import { expect } from 'chai';
 import { commandTable } from '../../src/scsi/command-table.js';
 import { CommandSet } from '../../src/scsi/command-set.js';
+import type { LogicalUnitOptions } from '../../src/scsi/logical-unit.js';
 import { ThinDisk } from './support/disk.js';
 import { readyUnit, refused, run, senseOf, submit, TestCommand } from './support/unit.js';
 
 /** CDB length by the group code, bits 7..5 of the operation code (SPC-4 4.2.5.1). */
 const lengthOfGroup = [6, 10, 10, undefined, 16, 12, undefined, undefined];
+
+/** What makes a unit have every command of the table. */
+const everything: LogicalUnitOptions = { removable: true };
 
 describe('the command table', () => {
   it('has an entry once, and no two with the same name', () => {
@@ -30,7 +34,7 @@ describe('the command table', () => {
 
       it('is refused when its CDB is cut, whatever bytes an earlier one left', async () => {
         const disk = new ThinDisk();
-        const unit = readyUnit(disk);
+        const unit = readyUnit(disk, everything);
         for (let length = 1; length < usage.length; length++) {
           const command = new TestCommand(cdb.subarray(0, length));
           expect(senseOf(await submit(unit, command)), `${length} bytes`).to.equal('5/24/00');
@@ -39,20 +43,20 @@ describe('the command table', () => {
       });
 
       it('is refused with NACA', async () => {
-        const { field } = await refused('5/24/00', readyUnit(new ThinDisk()), cdb.with(-1, 0x04));
+        const { field } = await refused('5/24/00', readyUnit(new ThinDisk(), everything), cdb.with(-1, 0x04));
         expect(field).to.deep.equal({ inCdb: true, byte: usage.length - 1, bit: 2 });
       });
 
       it(`is ${medium ? 'refused' : 'not refused'} when the unit is stopped`, async () => {
-        const unit = readyUnit(new ThinDisk());
-        unit.started = false;
+        const unit = readyUnit(new ThinDisk(), everything);
+        unit.medium.power = 'stopped';
         const answer = senseOf(await run(unit, cdb));
         if (medium) expect(answer).to.equal('2/04/02');
         else expect(answer).not.to.match(/^2/);
       });
 
       it(`${ignoresUnitAttention ? 'does not report' : 'reports'} a pending unit attention`, async () => {
-        const unit = readyUnit(new ThinDisk());
+        const unit = readyUnit(new ThinDisk(), everything);
         const answer = senseOf(await run(unit, cdb, undefined, { nexus: { name: 'new' } }));
         if (ignoresUnitAttention) expect(answer).not.to.match(/^6/);
         else expect(answer).to.equal('6/29/00');
@@ -61,7 +65,7 @@ describe('the command table', () => {
   }
 
   it('answers each operation code it does not have with 05/20/00', async () => {
-    const unit = readyUnit(new ThinDisk());
+    const unit = readyUnit(new ThinDisk(), everything);
     const known = new Set(commandTable.map(({ opcode }) => opcode));
     for (let opcode = 0; opcode < 256; opcode++) {
       if (known.has(opcode)) continue;

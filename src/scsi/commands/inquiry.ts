@@ -10,9 +10,10 @@ import { vitalProductData } from './vital-product-data.js';
 /** Version descriptors (SPC-4 table 144): what this unit claims to conform to. */
 const conformsTo = { sam5: 0x00a0, spc4: 0x0460, sbc3: 0x04c0 } as const;
 
-function standardData({ identity }: Unit): Uint8Array {
+function standardData({ identity, medium }: Unit): Uint8Array {
   const data = new Uint8Array(96);
   data[0] = deviceType.directAccess;
+  data[1] = medium.removable ? 0x80 : 0; // RMB
   data[2] = 0x06; // SPC-4
   data[3] = 0x02; // response data format
   data[4] = data.length - 5;

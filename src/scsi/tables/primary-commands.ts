@@ -1,8 +1,9 @@
 import type { CommandDefinition } from '../command-definition.js';
 import { inquiry } from '../commands/inquiry.js';
+import { preventAllowMediumRemoval, startStopUnit } from '../commands/medium.js';
 import { modeSelect } from '../commands/mode-select.js';
 import { modeSense } from '../commands/mode-sense.js';
-import { reportLuns, requestSense, startStopUnit, testUnitReady } from '../commands/primary.js';
+import { reportLuns, requestSense, testUnitReady } from '../commands/primary.js';
 import { reportSupportedOperationCodes } from '../commands/supported-operation-codes.js';
 import { opcode, serviceAction } from '../opcode.js';
 import { common, CONTROL, four, two } from './common.js';
@@ -66,11 +67,22 @@ export const primaryCommands: readonly CommandDefinition[] = [
     ...flushing,
     opcode: opcode.startStopUnit,
     name: 'START STOP UNIT',
-    reservation: 'write',
+    reservation: ({ 4: byte4 }) => ((byte4 & 0xf1) === 0x01 ? 'always' : 'write'),
     reference: 'SBC-3 5.20',
-    usage: [0x1b, 0, 0, 0, 0xf7, CONTROL],
+    usage: [0x1b, 0x01, 0, 0x0f, 0xf7, CONTROL],
     medium: false,
     execute: startStopUnit,
+  },
+  {
+    ...common,
+    opcode: opcode.preventAllowMediumRemoval,
+    name: 'PREVENT ALLOW MEDIUM REMOVAL',
+    reservation: ({ 4: byte4 }) => ((byte4 & 0x03) === 0 ? 'always' : 'write'),
+    reference: 'SPC-4 6.18',
+    usage: [0x1e, 0, 0, 0, 0x03, CONTROL],
+    direction: 'none',
+    available: (_disk, { removable }) => removable,
+    execute: preventAllowMediumRemoval,
   },
   {
     ...common,
@@ -106,7 +118,7 @@ export const primaryCommands: readonly CommandDefinition[] = [
     opcode: opcode.maintenanceIn,
     serviceAction: serviceAction.reportSupportedOperationCodes,
     name: 'REPORT SUPPORTED OPERATION CODES',
-    reservation: 'always',
+    reservation: 'read',
     reference: 'SPC-4 6.35',
     usage: [0xa3, 0x0c, 0x87, 0xff, ...two, ...four, 0, CONTROL],
     execute: reportSupportedOperationCodes,
