@@ -13,7 +13,7 @@ export interface BackgroundTask {
   /** The operation's own, not the command's: aborting the command leaves the operation alone (SBC-3 4.11.1). */
   readonly context: CommandContext;
   /** Tell how far it is. @param done from 0 to 1 */
-  progress(done: number): void;
+  readonly progress: (done: number) => void;
 }
 
 const inProgress = {

@@ -56,6 +56,11 @@ export interface Disk {
   readonly optimalIoSize?: number;
   /** Allocation unit of `unmap` in bytes. Default blockSize. */
   readonly unmapGranularity?: number;
+  /**
+   * Bytes that one `write` stores wholly or not at all, also over a loss of power; a multiple of blockSize. Its
+   * presence gives the unit WRITE ATOMIC(16). Default: not promised.
+   */
+  readonly atomicWriteSize?: number;
   /** True where unmapped bytes read as zeroes (LBPRZ). Default true. */
   readonly unmapReadsZeroes?: boolean;
   /** The handler's own commands; each is run by `command`. */
@@ -88,6 +93,11 @@ export interface Disk {
     offset: number,
     context: CommandContext,
   ): number | Promise<number>;
+  /**
+   * Throw away the key under which the medium is encrypted, so that nothing on it can be read again. For SANITIZE,
+   * CRYPTOGRAPHIC ERASE. What is read afterwards is anything at all.
+   */
+  cryptoErase?(context: CommandContext): Done;
   /** The size was changed from outside (targetcli, a control command), in bytes. Refuse by throwing. */
   resize?(size: number): Done;
   /**

@@ -1,13 +1,16 @@
 import { writeUint16, writeUint32, writeUint64 } from '../big-endian.js';
 import { deviceType } from '../command-definition.js';
 import { ascii, padded } from '../text.js';
+import { thirdPartyCopyPage } from '../third-party-copy-page.js';
 import type { Unit } from '../unit.js';
+import { maxAtomicBlocks } from './block-atomic.js';
 
 /** VPD page codes (SPC-4 table 589). */
 export const vpdPage = {
   supportedPages: 0x00,
   unitSerialNumber: 0x80,
   deviceIdentification: 0x83,
+  thirdPartyCopy: 0x8f,
   blockLimits: 0xb0,
   blockDeviceCharacteristics: 0xb1,
   logicalBlockProvisioning: 0xb2,
@@ -53,10 +56,12 @@ function deviceIdentification({ identity }: Unit): number[] {
 }
 
 /** Block limits (SBC-3 6.6.4). The page's bytes after its header. */
-function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
+function blockLimits(unit: Unit): Uint8Array {
+  const { disk, blockSize, limits } = unit;
   const data = new Uint8Array(0x3c);
   const inBlocks = (bytes = 0): number => Math.min(0xffff_ffff, Math.floor(bytes / blockSize));
   data[0] = 0x01; // WSNZ: WRITE SAME needs a number of blocks
+  data[1] = limits.maxCompareAndWriteBlocks;
   writeUint16(data, 2, Math.min(0xffff, inBlocks(disk.minimumIoSize ?? disk.physicalBlockSize)));
   writeUint32(data, 4, limits.maxTransferBlocks);
   writeUint32(data, 8, Math.min(limits.maxTransferBlocks, inBlocks(disk.optimalIoSize)));
@@ -67,6 +72,9 @@ function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
     writeUint32(data, 28, 0x8000_0000); // UGAVALID, alignment 0
   }
   writeUint64(data, 32, limits.maxWriteSameBlocks);
+  const atomic = maxAtomicBlocks(unit);
+  writeUint32(data, 40, atomic);
+  if (atomic > 0) writeUint32(data, 48, 1); // any number of blocks, at any address
   return data;
 }
 
@@ -74,6 +82,8 @@ function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
 function blockDeviceCharacteristics({ disk }: Unit): Uint8Array {
   const data = new Uint8Array(0x3c);
   writeUint16(data, 0, disk.rotational ? 0 : 1); // 0: not reported, 1: does not rotate
+  // WABEREQ and WACEREQ: blocks can be read after they were erased.
+  data[3] = (disk.unmap ? 0x40 : 0) | (disk.cryptoErase ? 0x10 : 0);
   return data;
 }
 
@@ -96,6 +106,7 @@ const pages: ReadonlyMap<number, (unit: Unit) => ArrayLike<number>> = new Map<
   [vpdPage.supportedPages, () => [...pages.keys()]],
   [vpdPage.unitSerialNumber, ({ identity }) => ascii(identity.serial().slice(0, MAX_SERIAL))],
   [vpdPage.deviceIdentification, deviceIdentification],
+  [vpdPage.thirdPartyCopy, thirdPartyCopyPage],
   [vpdPage.blockLimits, blockLimits],
   [vpdPage.blockDeviceCharacteristics, blockDeviceCharacteristics],
   [vpdPage.logicalBlockProvisioning, logicalBlockProvisioning],

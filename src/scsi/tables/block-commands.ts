@@ -1,22 +1,27 @@
-import { blockAddress10, blockAddress12, blockAddress16, blockAddress6 } from '../block-address.js';
+import {
+  blockAddress10,
+  blockAddress12,
+  blockAddress16,
+  blockAddress6,
+  blockAddressAtomic,
+  blockAddressCompare,
+} from '../block-address.js';
 import type { CommandDefinition } from '../command-definition.js';
-import { read, synchronizeCache, verify, write } from '../commands/block-io.js';
-import { readCapacity10, readCapacity16 } from '../commands/capacity.js';
-import { unmap } from '../commands/unmap.js';
+import { compareAndWrite, orWrite, writeAtomic } from '../commands/block-atomic.js';
+import { read, write } from '../commands/block-io.js';
+import { verify, writeAndVerify } from '../commands/block-verify.js';
 import { writeSame } from '../commands/write-same.js';
 import type { Disk } from '../disk.js';
-import { opcode, serviceAction } from '../opcode.js';
+import { opcode } from '../opcode.js';
 import { common, CONTROL, eight, four, two } from './common.js';
 
-const primary = { ...common, direction: 'in' } as const;
 const reading = { ...common, medium: true, direction: 'in', activity: 'read', execute: read } as const;
 const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
 const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
-const flushing = { ...common, medium: true, direction: 'none', activity: 'write' } as const;
 
-const canUnmap = (disk: Disk): boolean => disk.unmap !== undefined;
+const canWriteAtomically = (disk: Disk): boolean => (disk.atomicWriteSize ?? 0) >= (disk.blockSize ?? 512);
 
-/** Commands of SBC-3 that touch logical blocks. */
+/** Commands of SBC-3 that read, write or compare logical blocks. */
 export const blockCommands: readonly CommandDefinition[] = [
   {
     ...reading,
@@ -36,16 +41,6 @@ export const blockCommands: readonly CommandDefinition[] = [
     usage: [0x0a, 0x1f, ...two, 0xff, CONTROL],
     address: blockAddress6,
     execute: write,
-  },
-  {
-    ...primary,
-    opcode: opcode.readCapacity10,
-    name: 'READ CAPACITY(10)',
-    reservation: 'always',
-    reference: 'SBC-3 5.15',
-    usage: [0x25, 0, ...four, 0, 0, 0x01, CONTROL],
-    medium: true,
-    execute: readCapacity10,
   },
   {
     ...reading,
@@ -76,16 +71,6 @@ export const blockCommands: readonly CommandDefinition[] = [
     address: blockAddress10,
   },
   {
-    ...flushing,
-    opcode: opcode.synchronizeCache10,
-    name: 'SYNCHRONIZE CACHE(10)',
-    reservation: 'write',
-    reference: 'SBC-3 5.21',
-    usage: [0x35, 0, ...four, 0, ...two, CONTROL],
-    address: blockAddress10,
-    execute: synchronizeCache,
-  },
-  {
     ...writing,
     opcode: opcode.writeSame10,
     name: 'WRITE SAME(10)',
@@ -94,16 +79,6 @@ export const blockCommands: readonly CommandDefinition[] = [
     usage: [0x41, 0xf8, ...four, 0, ...two, CONTROL],
     address: blockAddress10,
     execute: writeSame,
-  },
-  {
-    ...writing,
-    opcode: opcode.unmap,
-    name: 'UNMAP',
-    reservation: 'write',
-    reference: 'SBC-3 5.28',
-    usage: [0x42, 0x01, 0, 0, 0, 0, 0, ...two, CONTROL],
-    available: canUnmap,
-    execute: unmap,
   },
   {
     ...reading,
@@ -134,16 +109,6 @@ export const blockCommands: readonly CommandDefinition[] = [
     address: blockAddress16,
   },
   {
-    ...flushing,
-    opcode: opcode.synchronizeCache16,
-    name: 'SYNCHRONIZE CACHE(16)',
-    reservation: 'write',
-    reference: 'SBC-3 5.22',
-    usage: [0x91, 0, ...eight, ...four, 0, CONTROL],
-    address: blockAddress16,
-    execute: synchronizeCache,
-  },
-  {
     ...writing,
     opcode: opcode.writeSame16,
     name: 'WRITE SAME(16)',
@@ -152,17 +117,6 @@ export const blockCommands: readonly CommandDefinition[] = [
     usage: [0x93, 0xf9, ...eight, ...four, 0, CONTROL],
     address: blockAddress16,
     execute: writeSame,
-  },
-  {
-    ...primary,
-    opcode: opcode.serviceActionIn16,
-    serviceAction: serviceAction.readCapacity16,
-    name: 'READ CAPACITY(16)',
-    reservation: 'always',
-    reference: 'SBC-3 5.16',
-    usage: [0x9e, 0x10, ...eight, ...four, 0x01, CONTROL],
-    medium: true,
-    execute: readCapacity16,
   },
   {
     ...reading,
@@ -191,5 +145,66 @@ export const blockCommands: readonly CommandDefinition[] = [
     reference: 'SBC-3 5.25',
     usage: [0xaf, 0xf6, ...four, ...four, 0, CONTROL],
     address: blockAddress12,
+  },
+  {
+    ...writing,
+    opcode: opcode.writeAndVerify10,
+    name: 'WRITE AND VERIFY(10)',
+    reservation: 'write',
+    reference: 'SBC-3 5.35',
+    usage: [0x2e, 0xf6, ...four, 0, ...two, CONTROL],
+    address: blockAddress10,
+    execute: writeAndVerify,
+  },
+  {
+    ...writing,
+    opcode: opcode.compareAndWrite,
+    name: 'COMPARE AND WRITE',
+    reservation: 'write',
+    reference: 'SBC-3 5.2',
+    usage: [0x89, 0xf8, ...eight, 0, 0, 0, 0xff, 0, CONTROL],
+    address: blockAddressCompare,
+    execute: compareAndWrite,
+  },
+  {
+    ...writing,
+    opcode: opcode.orWrite16,
+    name: 'ORWRITE(16)',
+    reservation: 'write',
+    reference: 'SBC-3 5.4',
+    usage: [0x8b, 0xf8, ...eight, ...four, 0, CONTROL],
+    address: blockAddress16,
+    execute: orWrite,
+  },
+  {
+    ...writing,
+    opcode: opcode.writeAndVerify16,
+    name: 'WRITE AND VERIFY(16)',
+    reservation: 'write',
+    reference: 'SBC-3 5.37',
+    usage: [0x8e, 0xf6, ...eight, ...four, 0, CONTROL],
+    address: blockAddress16,
+    execute: writeAndVerify,
+  },
+  {
+    ...writing,
+    opcode: opcode.writeAtomic16,
+    name: 'WRITE ATOMIC(16)',
+    reservation: 'write',
+    reference: 'SBC-4 5.46',
+    usage: [0x9c, 0xf8, ...eight, ...two, ...two, 0, CONTROL],
+    address: blockAddressAtomic,
+    available: canWriteAtomically,
+    execute: writeAtomic,
+  },
+  {
+    ...writing,
+    opcode: opcode.writeAndVerify12,
+    name: 'WRITE AND VERIFY(12)',
+    reservation: 'write',
+    reference: 'SBC-3 5.36',
+    usage: [0xae, 0xf6, ...four, ...four, 0, CONTROL],
+    address: blockAddress12,
+    execute: writeAndVerify,
   },
 ];
