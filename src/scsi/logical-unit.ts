@@ -5,6 +5,7 @@ import { commandTable } from './command-table.js';
 import { CommandSet } from './command-set.js';
 import { vendorCommands } from './commands/vendor.js';
 import type { Nexus, ScsiCommand } from './command.js';
+import { CopyManager } from './copy-manager.js';
 import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
@@ -13,13 +14,16 @@ import { Medium } from './medium.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
 import { ModePages, type ModeStore } from './mode-pages.js';
 import { opcode } from './opcode.js';
+import { ProvisioningThresholds } from './provisioning-threshold.js';
 import { RangeLock } from './range-lock.js';
 import { Reservations } from './reservations.js';
 import type { ReservationStore } from './saved-reservations.js';
 import { encodeSense } from './sense-data.js';
 import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
+import { Statistics } from './statistics.js';
 import { TaskSet } from './task-set.js';
+import { ThirdPartyCopy } from './third-party-copy.js';
 import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
 
@@ -38,6 +42,8 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly modeStore?: ModeStore;
   /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
   readonly reservationStore?: ReservationStore;
+  /** Logical units that share one can be copied between. Default: one of its own, for copies inside the unit. */
+  readonly copyManager?: CopyManager;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
   /**
@@ -82,6 +88,9 @@ export class LogicalUnit implements Unit {
   readonly reservations: Reservations;
   readonly background = new Background();
   readonly medium: Medium;
+  readonly copy: ThirdPartyCopy;
+  readonly statistics = new Statistics();
+  readonly thresholds: ProvisioningThresholds | undefined;
   readonly pause: () => void | Promise<void>;
   readonly #log: (message: string) => void;
   #size: number;
@@ -117,6 +126,9 @@ export class LogicalUnit implements Unit {
     };
     this.medium = new Medium(options.removable ?? false);
     this.modes = new ModePages(disk, options.modeStore, this.#log);
+    if (disk.unmap && disk.usage) {
+      this.thresholds = new ProvisioningThresholds(disk, blockSize, this.modes, this.attentions);
+    }
     this.reservations = new Reservations({
       attentions: this.attentions,
       store: options.reservationStore,
@@ -130,6 +142,7 @@ export class LogicalUnit implements Unit {
       ),
       ...vendorCommands(disk),
     ]);
+    this.copy = new ThirdPartyCopy(this, options.copyManager ?? new CopyManager());
   }
 
   get blocks(): number {
@@ -167,6 +180,7 @@ export class LogicalUnit implements Unit {
       definition = this.commands.decode(cdb);
       if (definition === undefined) throw this.#unknown(command);
       this.#check(command, definition, nexus);
+      if (!this.copy.idle) this.copy.commandStarts(command, definition);
       result = definition.execute(this, command, definition, nexus);
       if (isPromise(result)) {
         this.tasks.add(command, nexus);
@@ -177,7 +191,7 @@ export class LogicalUnit implements Unit {
       this.#fail(command, definition, nexus, error);
       return;
     }
-    this.#succeed(command, definition, result as number | undefined);
+    this.#succeed(command, definition, nexus, result as number | undefined);
   }
 
   /**
@@ -225,6 +239,7 @@ export class LogicalUnit implements Unit {
     this.medium.allowRemoval();
     if (this.medium.power !== 'stopped') this.medium.power = 'active';
     this.reservations.reset();
+    this.copy.reset();
     this.attentions.establish(additionalSense.busDeviceResetFunctionOccurred);
     await done;
   }
@@ -258,6 +273,7 @@ export class LogicalUnit implements Unit {
    * may come any more. Never rejects.
    */
   async close(): Promise<void> {
+    this.copy.close();
     await this.background.stop();
   }
 
@@ -269,14 +285,30 @@ export class LogicalUnit implements Unit {
   ): void {
     // resolve() tames a thenable of the handler's, which might throw or settle twice.
     Promise.resolve(result).then(
-      (valid) => this.#succeed(command, definition, valid as number | undefined),
+      (valid) => this.#succeed(command, definition, nexus, valid as number | undefined),
       (error: unknown) => this.#fail(command, definition, nexus, error),
     );
   }
 
-  #succeed(command: ScsiCommand, { direction }: CommandDefinition, valid: number | undefined): void {
+  #succeed(
+    command: ScsiCommand,
+    definition: CommandDefinition,
+    nexus: Nexus,
+    valid: number | undefined,
+  ): void {
+    this.statistics.succeeded(definition, command.transferLength ?? 0);
+    if (this.thresholds !== undefined && definition.activity === 'write') this.#checkThresholds(nexus);
     // Only Data-In has a length: what another verb returns besides means nothing.
-    this.#answer(command, scsiStatus.good, undefined, direction === 'in' ? valid : undefined);
+    const readLength = definition.direction === 'in' ? valid : undefined;
+    this.#answer(command, scsiStatus.good, undefined, readLength);
+  }
+
+  #checkThresholds(nexus: Nexus): void {
+    try {
+      this.thresholds?.check(nexus);
+    } catch (error) {
+      this.#report(`usage() failed: ${describeFailure(error)}`);
+    }
   }
 
   #answer(command: ScsiCommand, status: number, sense?: Uint8Array, readLength?: number): void {
@@ -334,6 +366,7 @@ export class LogicalUnit implements Unit {
     try {
       const known = toSenseError(error, definition?.activity ?? 'other');
       if (known) sense = encodeSense(known.key, known.code, known.details, this.modes.senseFormat);
+      if (known && definition) this.statistics.failed(definition, known.key);
       else if (isTransient(error)) status = scsiStatus.busy;
     } catch {
       // Not even its properties can be read: a fault of the handler, as below.
@@ -341,6 +374,7 @@ export class LogicalUnit implements Unit {
     if (!sense && status !== scsiStatus.busy) {
       this.#report(`${definition?.name ?? 'a command'} failed: ${describeFailure(error)}`);
       const { hardwareError } = senseKey;
+      this.statistics.nonMediumErrors++;
       sense = encodeSense(hardwareError, additionalSense.internalTargetFailure, {}, this.modes.senseFormat);
     }
     this.#answer(command, status, sense);

@@ -151,6 +151,8 @@ const nameOf = ({ code, subpage }: ModePage): string =>
 
 /** The mode parameters of one logical unit (SPC-4 7.5, SBC-3 6.5). Shared by all initiators. */
 export class ModePages {
+  /** Grows with each change of current values. */
+  generation = 0;
   /** In the order of page code and subpage code. */
   readonly pages: readonly ModePage[];
   readonly #store: ModeStore | undefined;
@@ -218,6 +220,7 @@ export class ModePages {
   /** At power on and reset: the current values become the saved ones. */
   restore(): void {
     for (const { current, saved } of this.pages) current.set(saved);
+    this.generation++;
   }
 
   /** SP of MODE SELECT: the current values become the saved ones. */

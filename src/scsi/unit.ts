@@ -5,7 +5,10 @@ import type { Medium } from './medium.js';
 import type { ModePages } from './mode-pages.js';
 import type { RangeLock } from './range-lock.js';
 import type { Reservations } from './reservations.js';
+import type { ProvisioningThresholds } from './provisioning-threshold.js';
+import type { Statistics } from './statistics.js';
 import type { TaskSet } from './task-set.js';
+import type { ThirdPartyCopy } from './third-party-copy.js';
 import type { UnitAttentions } from './unit-attention.js';
 
 /** What INQUIRY says about a logical unit. */
@@ -53,6 +56,10 @@ export interface Unit {
   /** Lets others have their turn between the pieces of an operation in the background. */
   pause(): void | Promise<void>;
   readonly medium: Medium;
+  readonly copy: ThirdPartyCopy;
+  readonly statistics: Statistics;
+  /** Where the disk is thin provisioned and reports its usage. */
+  readonly thresholds: ProvisioningThresholds | undefined;
 }
 
 /** Whether `write` may return before the data is stable. */

@@ -100,6 +100,7 @@ export function modeSelect(
       page.current[byte] = values[byte];
     }
   }
+  unit.modes.generation++;
   if (changed) unit.attentions.establish(additionalSense.modeParametersChanged, nexus);
   return save ? unit.modes.save() : undefined;
 }

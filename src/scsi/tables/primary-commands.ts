@@ -1,5 +1,7 @@
 import type { CommandDefinition } from '../command-definition.js';
 import { inquiry } from '../commands/inquiry.js';
+import { logSelect } from '../commands/log-select.js';
+import { logSense } from '../commands/log-sense.js';
 import { preventAllowMediumRemoval, startStopUnit } from '../commands/medium.js';
 import { modeSelect } from '../commands/mode-select.js';
 import { modeSense } from '../commands/mode-sense.js';
@@ -83,6 +85,25 @@ export const primaryCommands: readonly CommandDefinition[] = [
     direction: 'none',
     available: (_disk, { removable }) => removable,
     execute: preventAllowMediumRemoval,
+  },
+  {
+    ...common,
+    opcode: opcode.logSelect,
+    name: 'LOG SELECT',
+    reservation: 'write',
+    reference: 'SPC-4 6.7',
+    usage: [0x4c, 0x03, 0xff, 0xff, 0, 0, 0, ...two, CONTROL],
+    direction: 'out',
+    execute: logSelect,
+  },
+  {
+    ...primary,
+    opcode: opcode.logSense,
+    name: 'LOG SENSE',
+    reservation: 'read',
+    reference: 'SPC-4 6.8',
+    usage: [0x4d, 0x01, 0xff, 0xff, 0, ...two, ...two, CONTROL],
+    execute: logSense,
   },
   {
     ...common,
