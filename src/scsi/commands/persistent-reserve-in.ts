@@ -98,7 +98,7 @@ function readFullStatus({ state }: Reservations): Uint8Array {
   return data;
 }
 
-const builders = new Map([
+const builders = new Map<number, (reservations: Reservations) => Uint8Array>([
   [serviceAction.readKeys, readKeys],
   [serviceAction.readReservation, readReservation],
   [serviceAction.reportCapabilities, reportCapabilities],
