@@ -76,7 +76,7 @@ describe('vital product data', () => {
     const data = await page(readyUnit(new TestDisk()), 0xb0);
     expect(data).to.have.length(64);
     expect(data[4]).to.equal(1); // WSNZ
-    expect(data[5]).to.equal(0); // COMPARE AND WRITE
+    expect(data[5]).to.equal(255); // COMPARE AND WRITE
     expect(data.readUInt16BE(6)).to.equal(0); // granularity
     expect(data.readUInt32BE(8)).to.equal(16384); // 8 MiB
     expect(data.readUInt32BE(12)).to.equal(0); // optimal

@@ -39,7 +39,7 @@ describe('WRITE SAME', () => {
         const length = writeSame === cdb.writeSame10 ? 7 : 10;
         const { field } = await refused('5/24/00', unit, writeSame(0, 0), zeroes);
         expect(field).to.deep.equal({ inCdb: true, byte: length });
-        await refused('5/24/00', unit, writeSame(0, 1), new Uint8Array(511));
+        await refused('5/0e/03', unit, writeSame(0, 1), new Uint8Array(511));
         await refused('5/21/00', unit, writeSame(99, 2), zeroes);
         await refused('5/21/00', unit, writeSame(0xffff_ffff, 1), zeroes);
         expect(disk.calls).to.deep.equal([]);
@@ -75,8 +75,13 @@ describe('WRITE SAME', () => {
     expect([disk.bytes[511], disk.bytes[1536]]).to.deep.equal([1, 1]);
   });
 
+  it('refuses Data-Out of more than a block: it was meant for something else', async () => {
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame10(0, 2), new Uint8Array(1024));
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame32(0, 2), new Uint8Array(1024));
+  });
+
   it('of 10 bytes has no NDOB', async () => {
-    await refused('5/24/00', readyUnit(new TestDisk()), cdb.writeSame10(0, 1).with(1, 1));
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame10(0, 1).with(1, 1));
   });
 
   const ways: [string, () => TestDisk, boolean, Uint8Array, string[]][] = [
