@@ -273,8 +273,7 @@ export class LogicalUnit implements Unit {
    * may come any more. Never rejects.
    */
   async close(): Promise<void> {
-    this.copy.close();
-    await this.background.stop();
+    await Promise.all([this.copy.close(), this.background.stop()]);
   }
 
   #whenSettled(

@@ -17,6 +17,7 @@ function standardData({ identity, medium }: Unit): Uint8Array {
   data[2] = 0x06; // SPC-4
   data[3] = 0x02; // response data format
   data[4] = data.length - 5;
+  data[5] |= 0x08; // 3PC: third-party copy
   data[7] = 0x02; // CMDQUE: the SAM task management model
   data.set(padded(identity.vendor, 8), 8);
   data.set(padded(identity.product, 16), 16);
