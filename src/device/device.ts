@@ -58,6 +58,7 @@ export class Device {
     this.disk = options.checkedBuffers ? checkedDisk(options.disk) : options.disk;
     this.unit = new LogicalUnit(this.disk, {
       log: (message: string) => log.error(`${name}: ${message}`),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
     this.#ring = new CommandRing(region, {
@@ -142,6 +143,7 @@ export class Device {
         for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
       }
     }
+    await this.unit.close();
     this.#budget?.stop();
     this.#state = 'closed';
     this.#ring.close();
