@@ -143,7 +143,7 @@ export class Device {
         for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
       }
     }
-    await this.unit.close();
+    await this.#within(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
     this.#state = 'closed';
     this.#ring.close();
@@ -169,13 +169,17 @@ export class Device {
   }
 
   async #idleWithin(milliseconds: number): Promise<boolean> {
-    if (this.#ring.inFlight === 0) return true;
+    return this.#ring.inFlight === 0 || this.#within(milliseconds, this.#ring.whenIdle());
+  }
+
+  /** Whether `done` is fulfilled in time. */
+  async #within(milliseconds: number, done: Promise<void>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const expired = new Promise<false>((resolve) => {
       timer = setTimeout(() => resolve(false), milliseconds);
     });
     try {
-      return await Promise.race([this.#ring.whenIdle().then(() => true), expired]);
+      return await Promise.race([done.then(() => true), expired]);
     } finally {
       clearTimeout(timer);
     }
