@@ -29,8 +29,8 @@ interface LogPage {
   readonly code: number;
   parameters(unit: Unit): LogParameter[];
   /** Set its counters to zero; absent where it has none that can be. */
-  reset?(unit: Unit): void;
-  available?(unit: Unit): boolean;
+  readonly reset?: (unit: Unit) => void;
+  readonly available?: (unit: Unit) => boolean;
 }
 
 function counter(code: number, value: number, length = 8): LogParameter {

@@ -22,6 +22,7 @@ import { encodeSense } from './sense-data.js';
 import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
 import { Statistics } from './statistics.js';
+import type { TargetPortGroups } from './target-port-groups.js';
 import { TaskSet } from './task-set.js';
 import { ThirdPartyCopy } from './third-party-copy.js';
 import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
@@ -38,6 +39,8 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly serial?: string | (() => string);
   /** The medium can be ejected and loaded. Default false. */
   readonly removable?: boolean;
+  /** The target's ports and their access states; shared by the units that are reached through them. */
+  readonly portGroups?: TargetPortGroups;
   /** Keeps saved mode pages. Without one MODE SELECT cannot save. */
   readonly modeStore?: ModeStore;
   /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
@@ -90,9 +93,11 @@ export class LogicalUnit implements Unit {
   readonly medium: Medium;
   readonly copy: ThirdPartyCopy;
   readonly statistics = new Statistics();
+  readonly portGroups: TargetPortGroups | undefined;
   readonly thresholds: ProvisioningThresholds | undefined;
   readonly pause: () => void | Promise<void>;
   readonly #log: (message: string) => void;
+  readonly #unlisten: (() => void) | undefined;
   #size: number;
 
   /** @throws TypeError or RangeError where the disk is not one (size, block size, vendor commands) */
@@ -124,6 +129,10 @@ export class LogicalUnit implements Unit {
       // The field of the CDB has one byte.
       maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };
+    this.portGroups = options.portGroups;
+    this.#unlisten = this.portGroups?.listen((by) => {
+      this.attentions.establish(additionalSense.asymmetricAccessStateChanged, by);
+    });
     this.medium = new Medium(options.removable ?? false);
     this.modes = new ModePages(disk, options.modeStore, this.#log);
     if (disk.unmap && disk.usage) {
@@ -134,7 +143,10 @@ export class LogicalUnit implements Unit {
       store: options.reservationStore,
       log: (message) => this.#report(message),
     });
-    const features: UnitFeatures = { removable: this.medium.removable, portGroups: false };
+    const features: UnitFeatures = {
+      removable: this.medium.removable,
+      portGroups: options.portGroups !== undefined,
+    };
     this.commands = new CommandSet([
       ...commandTable.filter(
         ({ deviceTypes, available }) =>
@@ -273,6 +285,7 @@ export class LogicalUnit implements Unit {
    * may come any more. Never rejects.
    */
   async close(): Promise<void> {
+    this.#unlisten?.();
     await Promise.all([this.copy.close(), this.background.stop()]);
   }
 
@@ -353,6 +366,7 @@ export class LogicalUnit implements Unit {
       const deferred = this.background.takeDeferred(nexus);
       if (deferred) throw deferred;
     }
+    if (this.portGroups !== undefined && !this.portGroups.allActive) this.portGroups.check(definition, nexus);
     if (definition.medium && !this.medium.ready) this.medium.access(cdb[0] !== opcode.testUnitReady);
     if (this.background.blocking) this.background.check(definition);
   }

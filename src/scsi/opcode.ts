@@ -76,12 +76,10 @@ export const serviceAction = {
   registerAndIgnoreExistingKey: 0x06,
   registerAndMove: 0x07,
   /** MAINTENANCE IN */
-  reportIdentifyingInformation: 0x05,
   reportTargetPortGroups: 0x0a,
   reportSupportedOperationCodes: 0x0c,
   reportSupportedTaskManagementFunctions: 0x0d,
   /** MAINTENANCE OUT */
-  setIdentifyingInformation: 0x06,
   setTargetPortGroups: 0x0a,
   /** THIRD-PARTY COPY OUT (SPC-4 4.2.5.1) */
   extendedCopyLid1: 0x00,

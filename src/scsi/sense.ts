@@ -84,6 +84,7 @@ export const additionalSense = {
   savingParametersNotSupported: 0x3900,
   mediumNotPresent: 0x3a00,
   inquiryDataHasChanged: 0x3f03,
+  logicalUnitFailedSelfTest: 0x3e03,
   internalTargetFailure: 0x4400,
   dataPhaseError: 0x4b00,
   mediumRemovalPrevented: 0x5302,
@@ -91,7 +92,6 @@ export const additionalSense = {
   lowPowerConditionOn: 0x5e00,
   idleConditionActivatedByCommand: 0x5e03,
   standbyConditionActivatedByCommand: 0x5e04,
-  setTargetPortGroupsCommandFailed: 0x670a,
 } as const;
 
 export interface SenseDetails {

@@ -7,6 +7,7 @@ import type { RangeLock } from './range-lock.js';
 import type { Reservations } from './reservations.js';
 import type { ProvisioningThresholds } from './provisioning-threshold.js';
 import type { Statistics } from './statistics.js';
+import type { TargetPortGroups } from './target-port-groups.js';
 import type { TaskSet } from './task-set.js';
 import type { ThirdPartyCopy } from './third-party-copy.js';
 import type { UnitAttentions } from './unit-attention.js';
@@ -58,6 +59,8 @@ export interface Unit {
   readonly medium: Medium;
   readonly copy: ThirdPartyCopy;
   readonly statistics: Statistics;
+  /** The target's ports, where it tells about them and their access states. */
+  readonly portGroups: TargetPortGroups | undefined;
   /** Where the disk is thin provisioned and reports its usage. */
   readonly thresholds: ProvisioningThresholds | undefined;
 }

@@ -1,4 +1,5 @@
 import type { CommandDefinition } from '../command-definition.js';
+import { receiveDiagnosticResults, sendDiagnostic } from '../commands/diagnostic.js';
 import { inquiry } from '../commands/inquiry.js';
 import { logSelect } from '../commands/log-select.js';
 import { logSense } from '../commands/log-sense.js';
@@ -7,6 +8,8 @@ import { modeSelect } from '../commands/mode-select.js';
 import { modeSense } from '../commands/mode-sense.js';
 import { reportLuns, requestSense, testUnitReady } from '../commands/primary.js';
 import { reportSupportedOperationCodes } from '../commands/supported-operation-codes.js';
+import { reportSupportedTaskManagementFunctions } from '../commands/supported-task-management.js';
+import { reportTargetPortGroups, setTargetPortGroups } from '../commands/target-port-groups.js';
 import { opcode, serviceAction } from '../opcode.js';
 import { common, CONTROL, four, two } from './common.js';
 
@@ -76,6 +79,25 @@ export const primaryCommands: readonly CommandDefinition[] = [
     execute: startStopUnit,
   },
   {
+    ...primary,
+    opcode: opcode.receiveDiagnosticResults,
+    name: 'RECEIVE DIAGNOSTIC RESULTS',
+    reservation: 'read',
+    reference: 'SPC-4 6.28',
+    usage: [0x1c, 0x01, 0xff, ...two, CONTROL],
+    execute: receiveDiagnosticResults,
+  },
+  {
+    ...common,
+    opcode: opcode.sendDiagnostic,
+    name: 'SEND DIAGNOSTIC',
+    reservation: 'write',
+    reference: 'SPC-4 6.42',
+    usage: [0x1d, 0xf4, 0, ...two, CONTROL],
+    direction: 'out',
+    execute: sendDiagnostic,
+  },
+  {
     ...common,
     opcode: opcode.preventAllowMediumRemoval,
     name: 'PREVENT ALLOW MEDIUM REMOVAL',
@@ -143,5 +165,38 @@ export const primaryCommands: readonly CommandDefinition[] = [
     reference: 'SPC-4 6.35',
     usage: [0xa3, 0x0c, 0x87, 0xff, ...two, ...four, 0, CONTROL],
     execute: reportSupportedOperationCodes,
+  },
+  {
+    ...primary,
+    opcode: opcode.maintenanceIn,
+    serviceAction: serviceAction.reportSupportedTaskManagementFunctions,
+    name: 'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
+    reservation: 'always',
+    reference: 'SPC-4 6.36',
+    usage: [0xa3, 0x0d, 0x80, 0, 0, 0, ...four, 0, CONTROL],
+    execute: reportSupportedTaskManagementFunctions,
+  },
+  {
+    ...primary,
+    opcode: opcode.maintenanceIn,
+    serviceAction: serviceAction.reportTargetPortGroups,
+    name: 'REPORT TARGET PORT GROUPS',
+    reservation: 'always',
+    reference: 'SPC-4 6.37',
+    usage: [0xa3, 0xea, 0, 0, 0, 0, ...four, 0, CONTROL],
+    available: (_disk, { portGroups }) => portGroups,
+    execute: reportTargetPortGroups,
+  },
+  {
+    ...common,
+    opcode: opcode.maintenanceOut,
+    serviceAction: serviceAction.setTargetPortGroups,
+    name: 'SET TARGET PORT GROUPS',
+    reservation: 'write',
+    reference: 'SPC-4 6.45',
+    usage: [0xa4, 0x0a, 0, 0, 0, 0, ...four, 0, CONTROL],
+    direction: 'out',
+    available: (_disk, { portGroups }) => portGroups,
+    execute: setTargetPortGroups,
   },
 ];
