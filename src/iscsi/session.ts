@@ -1,0 +1,587 @@
+// HOT PATH: scsiCommand() and finish() run for every command.
+import { readUint32, writeUint24, writeUint32 } from '../scsi/big-endian.js';
+import type { Nexus } from '../scsi/command.js';
+import { encodeSense } from '../scsi/sense-data.js';
+import { senseKey } from '../scsi/sense.js';
+import { scsiStatus } from '../scsi/status.js';
+import { answerForAbsentUnit, reportLuns } from './absent-unit.js';
+import type { BufferPool } from './buffer-pool.js';
+import { decodeCommand } from './command-pdu.js';
+import { CommandTask, type TaskOwner } from './command-task.js';
+import { CommandWindow } from './command-window.js';
+import { appendDigest } from './crc32c.js';
+import { dataInSize, formatDataIn, prepareDataIn, type DataInFormat } from './data-in.js';
+import {
+  addDataOut,
+  closeDataOut,
+  dataOutFault,
+  requestDataOut,
+  takeDataOutPdu,
+  type R2t,
+} from './data-out.js';
+import type { OperationalParameters } from './negotiation.js';
+import { BHS_LENGTH, FINAL, IMMEDIATE, paddedLength, pduOpcode, rejectReason, RESERVED_TAG } from './pdu.js';
+import type { PduOutput } from './pdu-output.js';
+import type { TargetNode } from './target-node.js';
+
+/** Bounds of one session. */
+export interface SessionLimits {
+  /** Commands in flight. */
+  readonly queueDepth: number;
+  /** Bytes of buffers, in either direction. */
+  readonly memory: number;
+}
+
+/** The target's side of one logged-in session, as its connection sees it. */
+export interface SessionTerms {
+  readonly initiatorName: string;
+  readonly isid: Uint8Array;
+  readonly tsih: number;
+  /** Undefined in a discovery session. */
+  readonly target: TargetNode | undefined;
+  readonly nexus: Nexus;
+  readonly parameters: OperationalParameters;
+  readonly limits: SessionLimits;
+  readonly output: PduOutput;
+  readonly pool: BufferPool;
+  /** CmdSN of the login. */
+  readonly cmdSn: number;
+  /** StatSN of the last Login Response. */
+  readonly statSn: number;
+  /** Connection ID. */
+  readonly cid: number;
+  /** Close the connection. */
+  disconnect(reason: string): void;
+}
+
+/** Handles requests that are no SCSI commands; made by the connection. */
+export interface RequestHandlers {
+  text(session: Session, bytes: Buffer, at: number, data: Buffer): void;
+  taskManagement(session: Session, bytes: Buffer, at: number): void;
+  logout(session: Session, bytes: Buffer, at: number): void;
+}
+
+interface HeldPdu {
+  readonly bytes: Buffer;
+  readonly at: number;
+  readonly ahsLength: number;
+  readonly dataStart: number;
+  readonly dataLength: number;
+}
+
+/** SCSI commands beyond the window, which only immediate delivery allows. */
+const EXTRA_IMMEDIATE = 64;
+
+/** Data-In of commands that transfer no blocks is at most this long. */
+const PARAMETER_DATA = 65536 * 4;
+
+const residualFlag = { underflow: 0x02, overflow: 0x04, readUnderflow: 0x08, readOverflow: 0x10 } as const;
+
+/** A session in its full feature phase (RFC 7143 4.2): numbers, tasks, data. */
+export class Session implements TaskOwner {
+  readonly terms: SessionTerms;
+  readonly window: CommandWindow;
+  /** By initiator task tag. */
+  readonly tasks = new Map<number, CommandTask>();
+  closed = false;
+  /** Settles as close() does; settled at once before it was called. */
+  ended: Promise<void> = Promise.resolve();
+  readonly #handlers: RequestHandlers;
+  readonly #format: DataInFormat;
+  readonly #output: PduOutput;
+  #statSn: number;
+  #lastTag = 0;
+  /** Non-immediate commands that have not ended. */
+  #outstanding = 0;
+  #used = 0;
+  readonly #waiting: CommandTask[] = [];
+  #pumping = false;
+  #turn = false;
+  readonly #held = new Map<number, HeldPdu | 'aborted'>();
+  readonly #free: CommandTask[] = [];
+  readonly #residual = { flags: 0, residual: 0 };
+  readonly #numbers = { statSn: 0, expCmdSn: 0, maxCmdSn: 0 };
+
+  constructor(terms: SessionTerms, handlers: RequestHandlers) {
+    this.terms = terms;
+    this.#handlers = handlers;
+    this.#output = terms.output;
+    this.#statSn = (terms.statSn + 1) >>> 0;
+    this.window = new CommandWindow(terms.cmdSn);
+    const { parameters } = terms;
+    this.#format = {
+      headerDigest: parameters.headerDigest === 'CRC32C',
+      dataDigest: parameters.dataDigest === 'CRC32C',
+      // A getter: a Text request may declare another one.
+      get segmentLength() {
+        return parameters.maxSendDataSegmentLength;
+      },
+      burstLength: parameters.maxBurstLength,
+    };
+    this.#openWindow();
+  }
+
+  /** Bytes of buffers in use. */
+  get memoryInUse(): number {
+    return this.#used;
+  }
+
+  /** A turn of reading begins: answers are kept until it ends. */
+  beginTurn(): void {
+    this.#turn = true;
+  }
+
+  endTurn(): void {
+    this.#turn = false;
+    this.#output.flush();
+  }
+
+  /** @returns a tag for R2T, NOP-In or Text, never the reserved one */
+  readonly nextTag = (): number => {
+    this.#lastTag = this.#lastTag >= 0xfffffffe ? 1 : this.#lastTag + 1;
+    return this.#lastTag;
+  };
+
+  /** A PDU of the full feature phase; parameters as of PduSink. */
+  receive(bytes: Buffer, at: number, ahsLength: number, dataStart: number, dataLength: number): void {
+    const code = bytes[at] & 0x3f;
+    if (code === pduOpcode.dataOut) {
+      this.#dataOut(bytes, at, dataStart, dataLength);
+    } else if (code > pduOpcode.logoutRequest) {
+      const isSnack = code === pduOpcode.snackRequest;
+      this.reject(isSnack ? rejectReason.snackReject : rejectReason.commandNotSupported, bytes, at);
+    } else if (code === pduOpcode.loginRequest) {
+      this.reject(rejectReason.protocolError, bytes, at);
+    } else if ((bytes[at] & IMMEDIATE) !== 0) {
+      this.#execute(code, bytes, at, ahsLength, dataStart, dataLength);
+    } else {
+      const cmdSn = readUint32(bytes, at + 24);
+      if (cmdSn !== this.window.expected) {
+        // Ahead of its turn: kept until the gap is filled. Outside of the window: ignored (RFC 7143 4.2.2.1).
+        if (!this.window.admits(cmdSn) || this.#held.has(cmdSn)) return;
+        this.#held.set(cmdSn, { bytes, at, ahsLength, dataStart, dataLength });
+        return;
+      }
+      this.window.advance();
+      this.#execute(code, bytes, at, ahsLength, dataStart, dataLength);
+      if (this.#held.size > 0) this.#executeHeld();
+    }
+  }
+
+  #executeHeld(): void {
+    for (;;) {
+      if (this.closed) return;
+      const held = this.#held.get(this.window.expected);
+      if (!held) return;
+      this.#held.delete(this.window.expected);
+      this.window.advance();
+      if (held === 'aborted') continue;
+      const { bytes, at, ahsLength, dataStart, dataLength } = held;
+      this.#execute(bytes[at] & 0x3f, bytes, at, ahsLength, dataStart, dataLength);
+    }
+  }
+
+  /**
+   * ABORT TASK of a command that has not come (RFC 7143 11.5.1): its number counts as received.
+   * @returns false where the number is outside of the window
+   */
+  skip(cmdSn: number): boolean {
+    if (!this.window.admits(cmdSn)) return false;
+    this.#held.set(cmdSn, 'aborted');
+    this.#executeHeld();
+    return true;
+  }
+
+  #execute(
+    code: number,
+    bytes: Buffer,
+    at: number,
+    ahsLength: number,
+    dataStart: number,
+    dataLength: number,
+  ): void {
+    if (code === pduOpcode.scsiCommand) {
+      this.#scsiCommand(bytes, at, ahsLength, dataStart, dataLength);
+    } else if (code === pduOpcode.nopOut) {
+      this.#nopOut(bytes, at, dataStart, dataLength);
+    } else if (code === pduOpcode.textRequest) {
+      this.#handlers.text(this, bytes, at, bytes.subarray(dataStart, dataStart + dataLength));
+    } else if (code === pduOpcode.taskManagementRequest) {
+      if (this.terms.target) this.#handlers.taskManagement(this, bytes, at);
+      else this.reject(rejectReason.protocolError, bytes, at);
+    } else {
+      this.#handlers.logout(this, bytes, at);
+    }
+  }
+
+  #scsiCommand(bytes: Buffer, at: number, ahsLength: number, dataStart: number, dataLength: number): void {
+    const itt = readUint32(bytes, at + 16);
+    const { target, limits } = this.terms;
+    if (!target) return this.reject(rejectReason.protocolError, bytes, at);
+    if (this.tasks.has(itt) || itt === RESERVED_TAG) {
+      return this.reject(rejectReason.invalidPduField, bytes, at);
+    }
+    if (this.tasks.size >= limits.queueDepth + EXTRA_IMMEDIATE) {
+      return this.reject(rejectReason.immediateCommandReject, bytes, at);
+    }
+    const task = this.#free.pop() ?? new CommandTask(this);
+    if (!decodeCommand(task, bytes, at, ahsLength)) {
+      this.#release(task);
+      return this.reject(rejectReason.invalidPduField, bytes, at);
+    }
+    this.tasks.set(itt, task);
+    if (!task.immediate) this.#outstanding++;
+    if (task.writes) {
+      this.#beginDataOut(task, bytes, at, dataStart, dataLength);
+    } else {
+      if (dataLength > 0) return this.#fault(task, dataOutFault.unexpectedUnsolicitedData);
+      this.#start(task);
+    }
+  }
+
+  /** Bytes of data a command may move here; what asks for more is refused by the unit anyway. */
+  #dataLimit(task: CommandTask): number {
+    const unit = this.terms.target?.luns.get(task.lun);
+    return unit ? Math.max(PARAMETER_DATA, unit.limits.maxTransferBlocks * unit.blockSize) : PARAMETER_DATA;
+  }
+
+  #beginDataOut(task: CommandTask, bytes: Buffer, at: number, dataStart: number, dataLength: number): void {
+    const { immediateData, initialR2T, firstBurstLength } = this.terms.parameters;
+    task.wanted = Math.min(task.expectedLength, this.#dataLimit(task));
+    task.unsolicited = (bytes[at + 1] & FINAL) === 0;
+    if (dataLength > 0) {
+      if (!immediateData) task.dataOutFault = dataOutFault.unexpectedUnsolicitedData;
+      else if (dataLength > Math.min(task.wanted, firstBurstLength)) {
+        task.dataOutFault = dataOutFault.incorrectAmountOfData;
+      } else {
+        this.#chargeTask(task, dataLength);
+        addDataOut(task, bytes.subarray(dataStart, dataStart + dataLength));
+        task.requested = dataLength;
+      }
+    }
+    if (task.unsolicited && initialR2T) {
+      task.dataOutFault ||= dataOutFault.unexpectedUnsolicitedData;
+      task.unsolicited = false;
+    }
+    task.state = 'collecting';
+    if (!task.unsolicited) this.#dataOutEnded(task);
+  }
+
+  #dataOut(bytes: Buffer, at: number, dataStart: number, dataLength: number): void {
+    const task = this.tasks.get(readUint32(bytes, at + 16));
+    // Of a command that was aborted or has failed: it may have crossed our answer.
+    if (task?.state !== 'collecting') return;
+    if (task.unsolicited && task.dataOutFault === 0) this.#chargeTask(task, dataLength);
+    if (takeDataOutPdu(task, bytes, at, dataStart, dataLength, this.terms.parameters))
+      this.#dataOutEnded(task);
+  }
+
+  /** A sequence of Data-Out is over: the next one is asked for, or the command starts. */
+  #dataOutEnded(task: CommandTask): void {
+    if (task.dataOutFault !== 0) return this.#fault(task, task.dataOutFault);
+    // The LUN may be gone, or may never have been there: nothing is to be asked for then.
+    if (!this.terms.target!.luns.has(task.lun)) task.wanted = task.requested;
+    if (task.requested === task.wanted && task.r2ts.length === 0) {
+      if (task.r2tSn === 0) this.#start(task);
+      else this.#run(task);
+    } else if (task.r2tSn === 0) {
+      this.#start(task);
+    } else {
+      this.#request(task);
+    }
+  }
+
+  #request(task: CommandTask): void {
+    task.state = 'collecting';
+    requestDataOut(task, this.terms.parameters, this.nextTag, (r2t) => this.#sendR2t(task, r2t));
+  }
+
+  #fault(task: CommandTask, code: number): void {
+    task.state = 'running';
+    task.complete(scsiStatus.checkCondition, encodeSense(senseKey.abortedCommand, code, {}, 'fixed'));
+  }
+
+  /** Begin what needs memory; where there is none left, the command waits, and those after it. */
+  #start(task: CommandTask): void {
+    if (this.#waiting.length > 0 || !this.#fits(this.#need(task))) {
+      task.state = 'waiting';
+      this.#waiting.push(task);
+      return;
+    }
+    this.#proceed(task);
+  }
+
+  #fits(need: number): boolean {
+    return this.#used === 0 || this.#used + need <= this.terms.limits.memory;
+  }
+
+  #need(task: CommandTask): number {
+    let need = task.wanted - task.requested;
+    if (task.reads)
+      need += dataInSize(Math.min(task.expectedReadLength, this.#dataLimit(task)), this.#format);
+    return need;
+  }
+
+  #chargeTask(task: CommandTask, bytes: number): void {
+    task.charge += bytes;
+    this.#used += bytes;
+  }
+
+  #proceed(task: CommandTask): void {
+    this.#chargeTask(task, this.#need(task));
+    if (task.requested < task.wanted) this.#request(task);
+    else this.#run(task);
+  }
+
+  #run(task: CommandTask): void {
+    const target = this.terms.target!;
+    const unit = target.luns.get(task.lun);
+    task.state = 'running';
+    closeDataOut(task);
+    if (task.reads && task.expectedReadLength > 0) {
+      const length = Math.min(task.expectedReadLength, this.#dataLimit(task));
+      prepareDataIn(task, length, this.#format, this.terms.pool);
+    }
+    // 0xA0: REPORT LUNS is the target's to answer (SPC-4 6.33), unless the unit's own answer is the same.
+    if (task.cdb[0] === 0xa0 && !(unit && target.hasOnlyLunZero)) reportLuns(task, target.luns.keys());
+    else if (unit) unit.submit(task, this.terms.nexus);
+    else answerForAbsentUnit(task);
+  }
+
+  /** A command completed; called once for each, by CommandTask.complete(). */
+  finish(
+    task: CommandTask,
+    status: number,
+    sense: Uint8Array | undefined,
+    readLength: number | undefined,
+  ): void {
+    this.#leave(task);
+    const { charge } = task;
+    let kept = false;
+    if (!this.closed && !task.silent) kept = this.#respond(task, status, sense, readLength);
+    if (!kept) {
+      if (task.buffer) this.terms.pool.release(task.buffer);
+      this.uncharge(charge);
+    }
+    this.#release(task);
+    if (!this.#turn && !this.closed) this.#output.schedule();
+  }
+
+  #leave(task: CommandTask): void {
+    if (this.tasks.get(task.itt) === task) this.tasks.delete(task.itt);
+    if (!task.immediate) this.#outstanding--;
+  }
+
+  #release(task: CommandTask): void {
+    task.reset();
+    if (this.#free.length < this.terms.limits.queueDepth) this.#free.push(task);
+  }
+
+  /** End a command that no logical unit has yet. @param status with one, the initiator is answered */
+  drop(task: CommandTask, status?: number): void {
+    const index = this.#waiting.indexOf(task);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    task.state = 'running';
+    task.silent = status === undefined;
+    this.finish(task, status ?? scsiStatus.taskAborted, undefined, undefined);
+  }
+
+  /** Memory came free. */
+  uncharge(bytes: number): void {
+    this.#used -= bytes;
+    if (this.closed) return;
+    if (this.#waiting.length > 0 && !this.#pumping) {
+      this.#pumping = true;
+      while (this.#waiting.length > 0 && this.#fits(this.#need(this.#waiting[0]))) {
+        this.#proceed(this.#waiting.shift()!);
+      }
+      this.#pumping = false;
+      if (!this.#turn) this.#output.schedule();
+    }
+    if (this.window.closed) this.#reopen();
+  }
+
+  /** A closed window is opened by the next answer; where none is due, by a NOP-In. */
+  #reopen(): void {
+    if (this.#outstanding > 0) return;
+    this.#openWindow();
+    if (!this.window.closed) this.sendNopIn(RESERVED_TAG);
+  }
+
+  #openWindow(): void {
+    const { limits, parameters } = this.terms;
+    const byMemory = Math.floor((limits.memory - this.#used) / parameters.firstBurstLength);
+    const slots = Math.min(limits.queueDepth - this.#outstanding, byMemory);
+    if (slots > 0) this.window.open(slots);
+    else if (this.#outstanding === 0 && this.#used === 0) this.window.open(1);
+  }
+
+  /** @returns whether the task's buffer and charge went to the output */
+  #respond(
+    task: CommandTask,
+    status: number,
+    sense: Uint8Array | undefined,
+    readLength: number | undefined,
+  ): boolean {
+    const good = status === scsiStatus.good;
+    const valid =
+      good && task.reads && readLength !== undefined ? Math.min(readLength, task.dataIn.byteLength) : 0;
+    const residual = this.#computeResidual(task, good, valid);
+    if (valid === 0) {
+      this.#sendResponse(task, status, sense, residual.flags, residual.residual, 0);
+      return false;
+    }
+    const numbers = this.#numbers;
+    this.#openWindow();
+    numbers.expCmdSn = this.window.expected;
+    numbers.maxCmdSn = this.window.max;
+    numbers.statSn = this.#statSn;
+    const collapse = !task.writes;
+    if (collapse) this.#statSn = (this.#statSn + 1) >>> 0;
+    const pdus = formatDataIn(task, valid, this.#format, numbers, collapse ? residual : undefined);
+    this.#output.push(pdus, task.buffer, task.charge);
+    if (!collapse) this.#sendResponse(task, status, sense, residual.flags, residual.residual, valid);
+    return true;
+  }
+
+  /**
+   * Residuals (RFC 7143 11.4.5): what the command would transfer, less what the initiator expects.
+   * @returns an object that is used again
+   */
+  #computeResidual(task: CommandTask, good: boolean, valid: number): { flags: number; residual: number } {
+    const residual = this.#residual;
+    const expected = task.writes ? task.expectedLength : task.reads ? task.expectedReadLength : 0;
+    let presented: number;
+    if (task.writes) presented = task.transferLength ?? expected;
+    else presented = good ? (task.transferLength ?? valid) : task.reads ? 0 : expected;
+    residual.residual = Math.abs(presented - expected);
+    residual.flags = 0;
+    if (presented > expected) residual.flags = residualFlag.overflow;
+    else if (presented < expected) residual.flags = residualFlag.underflow;
+    return residual;
+  }
+
+  #sendResponse(
+    task: CommandTask,
+    status: number,
+    sense: Uint8Array | undefined,
+    flags: number,
+    residual: number,
+    read: number,
+  ): void {
+    const response = this.response(pduOpcode.scsiResponse, FINAL | flags, task.itt);
+    response[3] = status;
+    writeUint32(response, 44, residual);
+    if (task.reads && task.writes && read < task.expectedReadLength) {
+      response[1] |= residualFlag.readUnderflow;
+      writeUint32(response, 40, task.expectedReadLength - read);
+    }
+    if (!sense || sense.length === 0) return this.send(response);
+    const data = Buffer.alloc(2 + sense.length);
+    data[0] = sense.length >> 8;
+    data[1] = sense.length;
+    data.set(sense, 2);
+    this.send(response, data);
+  }
+
+  #sendR2t(task: CommandTask, { ttt, r2tSn, offset, length }: R2t): void {
+    const pdu = this.response(pduOpcode.readyToTransfer, FINAL, task.itt, false);
+    pdu[8] = task.lun < 256 ? 0 : 0x40 | (task.lun >> 8);
+    pdu[9] = task.lun;
+    writeUint32(pdu, 20, ttt);
+    writeUint32(pdu, 36, r2tSn);
+    writeUint32(pdu, 40, offset);
+    writeUint32(pdu, 44, length);
+    this.send(pdu);
+    if (!this.#turn) this.#output.schedule();
+  }
+
+  /** NOP-Out (RFC 7143 11.18): an echo, or the answer to our own ping. */
+  #nopOut(bytes: Buffer, at: number, dataStart: number, dataLength: number): void {
+    const itt = readUint32(bytes, at + 16);
+    if (itt === RESERVED_TAG) return;
+    const length = Math.min(dataLength, this.terms.parameters.maxSendDataSegmentLength);
+    const pdu = this.response(pduOpcode.nopIn, FINAL, itt);
+    bytes.copy(pdu, 8, at + 8, at + 16);
+    writeUint32(pdu, 20, RESERVED_TAG);
+    this.send(pdu, bytes.subarray(dataStart, dataStart + length));
+  }
+
+  /** NOP-In (RFC 7143 11.19). @param ttt with another than the reserved tag it asks for an answer */
+  sendNopIn(ttt: number): void {
+    const pdu = this.response(pduOpcode.nopIn, FINAL, RESERVED_TAG, false);
+    writeUint32(pdu, 20, ttt);
+    this.send(pdu);
+    if (!this.#turn) this.#output.schedule();
+  }
+
+  /** Refuse a PDU (RFC 7143 11.17). */
+  reject(reason: number, bytes: Buffer, at: number): void {
+    const pdu = this.response(pduOpcode.reject, FINAL, RESERVED_TAG);
+    pdu[2] = reason;
+    this.send(pdu, bytes.subarray(at, at + BHS_LENGTH));
+  }
+
+  /**
+   * A header with the session's numbers filled in.
+   * @param counts whether it takes a status number; R2T and NOP-In pings do not
+   */
+  response(code: number, flags: number, itt: number, counts = true): Buffer {
+    const pdu = Buffer.alloc(BHS_LENGTH);
+    this.#openWindow();
+    pdu[0] = code;
+    pdu[1] = flags;
+    writeUint32(pdu, 16, itt);
+    writeUint32(pdu, 24, this.#statSn);
+    writeUint32(pdu, 28, this.window.expected);
+    writeUint32(pdu, 32, this.window.max);
+    if (counts) this.#statSn = (this.#statSn + 1) >>> 0;
+    return pdu;
+  }
+
+  /** Queue a header, with a data segment where one is given. */
+  send(header: Buffer, data?: Uint8Array): void {
+    if (this.closed) return;
+    const { headerDigest, dataDigest } = this.#format;
+    const length = data?.length ?? 0;
+    if (length === 0 && !headerDigest) return this.#output.push(header);
+    const start = BHS_LENGTH + (headerDigest ? 4 : 0);
+    const padded = paddedLength(length);
+    const pdu = Buffer.alloc(start + padded + (dataDigest && length > 0 ? 4 : 0));
+    writeUint24(header, 5, length);
+    pdu.set(header);
+    if (headerDigest) appendDigest(pdu, 0, BHS_LENGTH);
+    if (data && length > 0) {
+      pdu.set(data, start);
+      if (dataDigest) appendDigest(pdu, start, start + padded);
+    }
+    this.#output.push(pdu);
+  }
+
+  /** Answers that come outside of a turn of reading leave soon. */
+  flushSoon(): void {
+    if (!this.#turn) this.#output.schedule();
+  }
+
+  /**
+   * The session is over: nothing is answered any more, commands are aborted.
+   * @returns settles when no logical unit is busy with it any more
+   */
+  close(): Promise<void> {
+    if (!this.closed) this.ended = this.#close();
+    return this.ended;
+  }
+
+  async #close(): Promise<void> {
+    this.closed = true;
+    this.#held.clear();
+    for (const task of [...this.tasks.values()]) {
+      if (task.state === 'collecting' || task.state === 'waiting') this.drop(task);
+      else task.silent = true;
+    }
+    const { target, nexus } = this.terms;
+    if (!target) return;
+    target.sessions.delete(this);
+    await Promise.allSettled([...target.luns.values()].map((unit) => unit.nexusLost(nexus)));
+  }
+}
