@@ -11,6 +11,7 @@ const descriptorType = {
   supportedCommands: 0x0001,
   parameterData: 0x0004,
   supportedDescriptors: 0x0008,
+  supportedCscdIds: 0x000c,
   rodTokenFeatures: 0x0106,
   supportedRodTypes: 0x0108,
   generalCopyOperations: 0x8001,
@@ -71,6 +72,11 @@ function supportedDescriptors(): Uint8Array {
   });
 }
 
+/** SPC-4 7.8.17.7: none but the indices of CSCD descriptors. */
+function supportedCscdIds(): Uint8Array {
+  return descriptor(descriptorType.supportedCscdIds, 4, () => undefined);
+}
+
 /** SPC-4 7.8.17.8. REMOTE TOKENS 0: tokens of this target device only. */
 function rodTokenFeatures(): Uint8Array {
   return descriptor(descriptorType.rodTokenFeatures, 44 + 48, (bytes) => {
@@ -120,6 +126,7 @@ export function thirdPartyCopyPage(unit: Unit): Uint8Array {
     supportedCommands(unit),
     parameterData(),
     supportedDescriptors(),
+    supportedCscdIds(),
     rodTokenFeatures(),
     supportedRodTypes(),
     generalCopyOperations(),

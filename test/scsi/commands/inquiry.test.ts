@@ -9,7 +9,7 @@ describe('INQUIRY', () => {
   it('tells what the unit is and what it conforms to', async () => {
     const data = await good(readyUnit(new TestDisk()), cdb.inquiry(255));
     expect(data).to.have.length(96);
-    expect([...data.subarray(0, 8)]).to.deep.equal([0x00, 0x00, 0x06, 0x02, 91, 0x00, 0x00, 0x02]);
+    expect([...data.subarray(0, 8)]).to.deep.equal([0x00, 0x00, 0x06, 0x02, 91, 0x08, 0x00, 0x02]);
     expect(text(data.subarray(8, 16))).to.equal('LUNETTE ');
     expect(text(data.subarray(16, 32))).to.equal('DISK            ');
     expect(text(data.subarray(32, 36))).to.equal('0001');
