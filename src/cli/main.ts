@@ -157,17 +157,19 @@ Prints the iscsi:// URL, and serves until SIGINT.`,
   lunette
     .command('demo')
     .description(
-      'serve a memory disk over an emulated ring, and write, verify and measure it as an initiator',
+      'serve a memory disk over iSCSI on this machine, and write, verify and measure it as an initiator',
     )
     .option('--size <size>', 'capacity of the disk', '1G')
     .option('--amount <size>', 'how much to write and verify', '256M')
     .option('--seconds <number>', 'how long to measure random reads', '2')
+    .option('--stay', 'go on serving until SIGINT, for initiators of your own')
     .addHelpText(
       'after',
       `
 Examples:
   $ lunette demo
-  $ lunette demo --size 1T --amount 64M`,
+  $ lunette demo --size 1T --amount 64M
+  $ lunette demo --stay`,
     )
     .action(async (options: DemoOptions) => (await import('./demo.js')).demo(options));
 
