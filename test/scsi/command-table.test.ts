@@ -3,6 +3,7 @@ import type { CommandDefinition } from '../../src/scsi/command-definition.js';
 import { commandTable } from '../../src/scsi/command-table.js';
 import { CommandSet } from '../../src/scsi/command-set.js';
 import type { LogicalUnitOptions } from '../../src/scsi/logical-unit.js';
+import { TargetPortGroups } from '../../src/scsi/target-port-groups.js';
 import { CapableDisk } from './support/disk.js';
 import { readyUnit, refused, run, senseOf, submit, TestCommand } from './support/unit.js';
 
@@ -21,7 +22,10 @@ function emptyCdb({ opcode, serviceAction = 0, usage }: CommandDefinition): Uint
 }
 
 /** What makes a unit have every command of the table. */
-const everything: LogicalUnitOptions = { removable: true };
+const everything: LogicalUnitOptions = {
+  removable: true,
+  portGroups: new TargetPortGroups([{ relativeId: 1, group: 1, name: 'one' }]),
+};
 
 describe('the command table', () => {
   it('has an entry once, and no two with the same name', () => {
