@@ -66,7 +66,6 @@ describe('a handler that misbehaves', () => {
   before(async () => {
     lun = await LoopbackLun.create({ backstore: 'user:moody', size: '64M', cfgstring: '' });
   });
-  after(() => lun?.remove());
 
   const faults: [string, number, RegExp][] = [
     ['throws', 1, /Input\/output error|Remote I\/O error/],

@@ -32,8 +32,9 @@ export class LoopbackLun {
     const lun = new LoopbackLun(options);
     const { backstore, size, cfgstring, control } = options;
     const words = [`/backstores/${backstore} create name=${lun.name} size=${size}`];
-    if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
     if (control !== undefined) words.push(`control=${control}`);
+    // Last, because targetcli takes the next word for the value of an empty one.
+    if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
     await targetcli(
       words.join(' '),
       `/loopback create ${lun.#wwn}`,
