@@ -137,22 +137,24 @@ describe('Device', () => {
       expect(disk.calls).to.deep.equal(['flush', 'close']);
     });
 
-    it('answers BUSY for a verb that does not listen, and unmaps only when it ends', async () => {
+    it('answers BUSY for verbs that do not listen, and unmaps only when the last one ends', async () => {
       const { disk, reads } = heldDisk();
       const { kernel, device, log } = await open(disk);
-      const command = read(kernel);
+      const commands = [read(kernel, 1), read(kernel, 2)];
       await turns();
       await device.close(1);
-      expect(outcome(await command.done)).to.equal('status 8');
-      expect(log.lines.join()).to.contain('1 verbs never ended');
+      for (const command of commands) expect(outcome(await command.done)).to.equal('status 8');
+      expect(log.lines.join()).to.contain('2 verbs never ended');
+      reads[0].done.resolve();
+      await turns();
       expect(() => kernel.reopen()).to.throw('EBUSY');
       expect(disk.calls, 'a verb runs: not closed').to.deep.equal(['flush']);
       // The handler's view is still of memory.
-      reads[0].buffer.fill(1);
-      expect(reads[0].buffer).to.have.length(512);
-      reads[0].done.resolve();
+      reads[1].buffer.fill(1);
+      expect(reads[1].buffer).to.have.length(512);
+      reads[1].done.resolve();
       await turns();
-      expect(reads[0].buffer, 'unmapped').to.have.length(0);
+      expect(reads[1].buffer, 'unmapped').to.have.length(0);
       expect(disk.calls).to.deep.equal(['flush', 'close']);
       kernel.reopen();
     });
