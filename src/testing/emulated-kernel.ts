@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { mailbox, MAX_COMMAND_ID, op, tmrType } from '../ring/abi.js';
 import type { RingRegion } from '../ring/region.js';
 import { encodeSense } from '../scsi/sense-data.js';
