@@ -86,6 +86,7 @@ describe('limits of the emulated kernel', () => {
       clock.tick(1010);
       const response = await ended(command);
       expect(response?.status).to.equal(scsiStatus.checkCondition);
+      expect(clock.countTimers()).to.equal(0);
       expect([kernel.unfinished, kernel.freeDataBlocks, kernel.entriesOnRing]).to.deep.equal([1, 0, 1]);
       expect(ring.inFlight).to.equal(1);
 

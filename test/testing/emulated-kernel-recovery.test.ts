@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { decodeSense } from '../../src/scsi/sense-data.js';
 import { additionalSense, senseKey } from '../../src/scsi/sense.js';
 import { scsiStatus } from '../../src/scsi/status.js';
+import { EmulatedKernel } from '../../src/testing/emulated-kernel.js';
 import type { PendingCommand } from '../../src/testing/pending-command.js';
 import { turn } from '../ring/support.js';
 import { connect, ended, ONE_ENTRY, queue, setup, type Setup, statusOf } from './support.js';
@@ -24,6 +25,16 @@ describe('recovery of the emulated kernel', () => {
       expect(kernel.queued).to.equal(0);
       recorder.commands[1].complete(scsiStatus.good);
       expect(await statusOf(waiting)).to.equal(scsiStatus.good);
+    });
+
+    it('are no part of a LUN reset', async () => {
+      const { kernel, recorder } = setup({ tmrNotification: true });
+      queue(kernel);
+      await turn();
+      recorder.commands[0].complete(scsiStatus.good, undefined, undefined, true);
+      kernel.lunReset();
+      await turn();
+      expect(recorder.taskManagement.map(({ ids }) => ids)).to.deep.equal([[]]);
     });
 
     it('that are not there cannot be freed', async () => {
@@ -87,6 +98,19 @@ describe('recovery of the emulated kernel', () => {
       expect(await statusOf(others[1])).to.equal(undefined);
     });
 
+    it('keeps commands that wait for room waiting until reset_ring', async () => {
+      const { kernel, recorder } = setup(ONE_ENTRY);
+      queue(kernel);
+      const waiting = queue(kernel);
+      await turn();
+      recorder.commands[0].id = 0x1234;
+      recorder.commands[0].complete(scsiStatus.good);
+      kernel.region.kick();
+      expect([kernel.broken, kernel.queued, await statusOf(waiting)]).to.deep.equal([true, 1, undefined]);
+      kernel.resetRing(2);
+      expect([kernel.queued, kernel.entriesOnRing]).to.deep.equal([0, 1]);
+    });
+
     it('is mended by reset_ring, with a consumer that starts anew', async () => {
       const { kernel, ring, others } = await broken();
       kernel.resetRing(1);
@@ -136,6 +160,15 @@ describe('recovery of the emulated kernel', () => {
   });
 
   describe('block_dev', () => {
+    it('completes what was finished without a doorbell', async () => {
+      const kernel = new EmulatedKernel();
+      const command = queue(kernel);
+      kernel.region.storeTail(kernel.writer.head);
+      expect(await statusOf(command)).to.equal(undefined);
+      kernel.blockDevice(true);
+      expect(await statusOf(command)).to.equal(scsiStatus.good);
+    });
+
     it('fails waiting and new commands with BUSY, and lets running ones end', async () => {
       const { kernel, recorder } = setup(ONE_ENTRY);
       const [running, waiting] = [queue(kernel), queue(kernel)];

@@ -242,6 +242,7 @@ describe('emulated kernel', () => {
     while (kernel.unfinished > 1) await turn();
     expect(seen.has(recorder.ids[0])).to.equal(false);
     expect(seen.size).to.equal(0xffff - 1);
+    expect(recorder.broken).to.deep.equal([]);
   });
 
   it('puts entries on the ring as a test gives them', async () => {
