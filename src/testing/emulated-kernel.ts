@@ -369,8 +369,7 @@ export class EmulatedKernel implements Transport {
   }
 
   #setDeadline(command: PendingCommand, timeout: number): void {
-    if (timeout === 0) return;
-    command.deadline = performance.now() + timeout;
+    command.deadline = timeout === 0 ? Infinity : performance.now() + timeout;
     this.#armTimer(command.deadline);
   }
 

@@ -116,6 +116,18 @@ describe('limits of the emulated kernel', () => {
       expect(clock.countTimers()).to.equal(0);
     });
 
+    it('of 0 never comes to a command that had waited for room either', async () => {
+      const { kernel, recorder } = setup({ ...ONE_ENTRY, commandTimeout: 0, queueFullTimeout: 500 });
+      queue(kernel);
+      const second = queue(kernel);
+      const third = queue(kernel);
+      await turn();
+      recorder.commands[0].complete(scsiStatus.good);
+      clock.tick(600);
+      expect(await statusOf(third)).to.equal(scsiStatus.taskSetFull);
+      expect(await statusOf(second)).to.equal(undefined);
+    });
+
     it('leaves no timer where nothing waits', async () => {
       const { kernel, recorder } = setup();
       queue(kernel);
