@@ -122,7 +122,8 @@ describe('command ring over memory that is spoilt', () => {
     expect(broke).to.be.greaterThan(100);
   });
 
-  it('breaks at worst where head and entries are noise', () => {
+  it('breaks at worst where head and entries are noise', function () {
+    this.timeout(60_000);
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: RING, maxLength: RING }),
