@@ -81,7 +81,7 @@ async function main() {
     positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));
   const mocha = [
     quote(process.execPath),
-    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --timeout 180000',
+    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --exit --timeout 180000',
     '--reporter test/kernel/reporter.cjs',
     ...(options.grep ? ['--fgrep', quote(options.grep)] : []),
     ...files.map((name) => `out/kernel-tests/test/kernel/${name}.test.js`),

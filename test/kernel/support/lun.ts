@@ -73,6 +73,12 @@ export class LoopbackLun {
     return 512 * Number(readFileSync(`/sys/block/${this.kernelName}/size`, 'utf8'));
   }
 
+  /** How many bytes were written to the disk since it came. */
+  writtenBytes(): number {
+    const fields = readFileSync(`/sys/block/${this.kernelName}/stat`, 'utf8').trim().split(/\s+/);
+    return 512 * Number(fields[6]);
+  }
+
   /** The storage object's folder in configfs. */
   get configfs(): string {
     const core = '/sys/kernel/config/target/core';
