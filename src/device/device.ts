@@ -242,7 +242,7 @@ export class Device {
   #break(error: RingError): void {
     // Of a region that is kept only for verbs that never end: nobody waits on it any more.
     if (this.#state === 'closed') return;
-    if (this.#state !== 'closing' && this.#state !== 'closed') this.#state = 'broken';
+    if (this.#state !== 'closing') this.#state = 'broken';
     this.#log.error(`${this.name}: ${error.message}; the device is no longer served`);
     this.#options.onBroken?.(error);
   }
