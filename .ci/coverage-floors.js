@@ -16,6 +16,8 @@ for (const [folder, floor] of Object.entries(floors)) {
   const percent = total === 0 ? 0 : (covered / total) * 100;
   const enough = percent >= floor;
   met &&= enough;
-  console.log(`${folder.padEnd(16)} ${percent.toFixed(1)} % of ${total} lines (floor ${floor} %)${enough ? '' : '  TOO LOW'}`);
+  console.log(
+    `${folder.padEnd(16)} ${percent.toFixed(1)} % of ${total} lines (floor ${floor} %)${enough ? '' : '  TOO LOW'}`,
+  );
 }
 process.exit(met ? 0 : 1);

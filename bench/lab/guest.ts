@@ -56,18 +56,21 @@ async function fio(path: string, mode: string, depth: number, seconds: number): 
 
 async function main(): Promise<void> {
   const setting = JSON.parse(process.argv[2] ?? '') as Setting;
-  // tcmu-runner first: it knows only the bus name, so lunette registers its handlers with it.
+  // First, because it needs the bus name for itself; lunette then registers its handlers with it.
   const runner = await TcmuRunner.start();
   const daemon = await Daemon.start(['--log-level', 'info']);
 
   const size = String(setting.size);
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-o', 'preallocation=full', '/tmp/peer.qcow2', size]);
   writeFileSync('/tmp/ours.img', '');
+  // tcmu-runner answers the kernel for every device, and refuses ours where the kernel waits for an answer.
+  const control = 'nl_reply_supported=-1';
   const disks = {
-    'lunette memory': await LoopbackLun.create({ backstore: 'user:memory', size, cfgstring: '' }),
+    'lunette memory': await LoopbackLun.create({ backstore: 'user:memory', size, control, cfgstring: '' }),
     'lunette file': await LoopbackLun.create({
       backstore: 'user:file',
       size,
+      control,
       cfgstring: '/tmp/ours.img?create=1',
     }),
     'tcmu-runner qcow': await LoopbackLun.create({

@@ -21,7 +21,8 @@ function onCopies<Result>(
   copyBack: boolean,
   verb: (copies: Uint8Array[]) => Result,
 ): Result {
-  const copies = buffers.map((buffer) => buffer.slice());
+  // Not slice(): that of a Buffer gives another view of the same memory.
+  const copies = buffers.map((buffer) => new Uint8Array(buffer));
   const finish = (): void => {
     if (copyBack) copies.forEach((copy, index) => buffers[index].set(copy));
     detach(copies);
@@ -34,7 +35,7 @@ function onCopies<Result>(
     throw error;
   }
   if (isPromise(result)) {
-    return result.then(
+    return Promise.resolve(result).then(
       (value) => {
         finish();
         return value;

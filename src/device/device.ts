@@ -1,10 +1,11 @@
-import type { Disk, HandlerLog } from '../handlers/contract.js';
+import type { Disk, Done, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
 import { CommandRing } from '../ring/command-ring.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RingCommand } from '../ring/ring-command.js';
 import type { RingRegion } from '../ring/region.js';
 import type { Nexus } from '../scsi/command.js';
+import { describeFailure } from '../scsi/errno.js';
 import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
 import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
@@ -36,6 +37,19 @@ const ABORT_GRACE = 1000;
 
 /** LIO does not say which initiator a command came from: to a TCMU device all of them are one I_T nexus. */
 const lioNexus: Nexus = { name: 'lio' };
+
+/** Wait, but not for ever. @returns whether `done` ended in time; rejects where it does */
+async function endsWithin(milliseconds: number, done: Done): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([Promise.resolve(done).then(() => true), expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** One live logical unit: a ring on one side, a handler's disk on the other. */
 export class Device {
@@ -143,46 +157,38 @@ export class Device {
         for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
       }
     }
-    await this.#within(ABORT_GRACE, this.unit.close());
+    await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
     this.#state = 'closed';
     this.#ring.close();
+    await this.#finishDisk('flush', drainTimeout);
     if (this.#ring.late > 0) {
       // A verb still holds a view of the region. Unmapping now would let it write into unmapped memory.
-      this.#log.error(`${this.name}: ${this.#ring.late} verbs never ended; the mapping stays until they do`);
+      this.#log.error(
+        `${this.name}: ${this.#ring.late} verbs never ended; mapping and disk stay open until they do`,
+      );
     } else {
       this.#options.region.close();
+      await this.#finishDisk('close', drainTimeout);
     }
-    await this.#closeDisk();
   }
 
-  async #closeDisk(): Promise<void> {
+  /** What a disk is asked at its end; a failure, or no answer, keeps nobody from going on. */
+  async #finishDisk(verb: 'flush' | 'close', patience: number): Promise<void> {
+    const { disk } = this;
+    if (verb === 'flush' && disk.readOnly) return;
     try {
-      const { disk } = this;
-      if (disk.flush && !disk.readOnly) {
-        await disk.flush({ fua: false, dpo: false, signal: AbortSignal.timeout(ABORT_GRACE) });
-      }
-      await disk.close?.();
+      const context = { fua: false, dpo: false, signal: AbortSignal.timeout(patience) };
+      const done = verb === 'flush' ? disk.flush?.(context) : disk.close?.();
+      if (await endsWithin(patience, done)) return;
+      this.#log.error(`${this.name}: ${verb} of the disk did not end within ${patience} ms`);
     } catch (error) {
-      this.#log.error(`${this.name}: closing the disk failed: ${(error as Error).message}`);
+      this.#log.error(`${this.name}: ${verb} of the disk failed: ${describeFailure(error)}`);
     }
   }
 
   async #idleWithin(milliseconds: number): Promise<boolean> {
-    return this.#ring.inFlight === 0 || this.#within(milliseconds, this.#ring.whenIdle());
-  }
-
-  /** Whether `done` is fulfilled in time. */
-  async #within(milliseconds: number, done: Promise<void>): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const expired = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), milliseconds);
-    });
-    try {
-      return await Promise.race([done.then(() => true), expired]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return this.#ring.inFlight === 0 || endsWithin(milliseconds, this.#ring.whenIdle());
   }
 
   #abortTasks(type: number, commandIds: readonly number[]): void {
@@ -208,7 +214,12 @@ export class Device {
   #answerFor(command: RingCommand, status: number): void {
     const sense =
       status === scsiStatus.checkCondition
-        ? encodeSense(senseKey.abortedCommand, additionalSense.commandTimeoutDuringProcessing)
+        ? encodeSense(
+            senseKey.abortedCommand,
+            additionalSense.commandTimeoutDuringProcessing,
+            {},
+            this.unit.modes.senseFormat,
+          )
         : undefined;
     command.expire(status, sense, this.#options.freeKeptBuffer !== undefined);
   }
@@ -216,7 +227,9 @@ export class Device {
   #releaseLate(command: RingCommand): void {
     this.#log.warn(`${this.name}: command ${command.id} ended after it had been answered for`);
     if (this.#state === 'closed') {
-      if (this.#ring.late === 0) this.#options.region.close();
+      if (this.#ring.late > 0) return;
+      this.#options.region.close();
+      void this.#finishDisk('close', ABORT_GRACE);
       return;
     }
     // A device that is being removed must not be touched in configfs, and closing the region frees its buffers.
@@ -229,6 +242,8 @@ export class Device {
   }
 
   #break(error: RingError): void {
+    // Of a region that is kept only for verbs that never end: nobody waits on it any more.
+    if (this.#state === 'closed') return;
     if (this.#state !== 'closing') this.#state = 'broken';
     this.#log.error(`${this.name}: ${error.message}; the device is no longer served`);
     this.#options.onBroken?.(error);

@@ -176,7 +176,7 @@ export class CommandRing implements CommandOwner {
       }
     } finally {
       this.#draining = false;
-      // A batch cut short by pause() has completions too.
+      // A batch that an owner cut short by throwing has completions too.
       this.#publish();
     }
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, constants as files, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -35,6 +35,8 @@ export interface KernelTargetOptions extends UioRoots {
   readonly config?: string;
   /** Default: a netlink socket of the kernel's. */
   readonly socket?: NetlinkSocketHandle;
+  /** How long start() waits for the devices that exist, in milliseconds. Default 10 000. */
+  readonly openTimeout?: number;
   /** How long close() waits for the listener before it answers for it, in milliseconds. Default 5 000. */
   readonly closeTimeout?: number;
 }
@@ -93,7 +95,8 @@ export class KernelTarget {
 
   /**
    * Join the kernel's group, serve the devices that exist, and follow the events. Resolves when the listener was
-   * given every device that exists; one that it refuses is logged, and does not stop the others.
+   * given every device that exists; one that it refuses, or that it has not added in time, is logged, and does not
+   * stop the others.
    * @throws TcmUserError where the kernel has no TCMU or does not let this process in
    */
   static async start(options: KernelTargetOptions): Promise<KernelTarget> {
@@ -111,12 +114,25 @@ export class KernelTarget {
         await target.#netlink.setFeatures(true);
       }
       const existing = scanUio(options);
-      await Promise.all(existing.map(({ uio }) => target.#enqueue(uio, () => target.#addExisting(uio))));
+      await target.#withinOpenTimeout(
+        existing.map(({ uio }) => target.#enqueue(uio, () => target.#addExisting(uio))),
+      );
     } catch (error) {
       await target.close();
       throw error;
     }
     return target;
+  }
+
+  async #withinOpenTimeout(opening: Promise<void>[]): Promise<void> {
+    const timeout = this.#options.openTimeout ?? 10_000;
+    const timer = new AbortController();
+    const expired = delay(timeout, true, { signal: timer.signal }).catch(() => false);
+    if (await Promise.race([Promise.all(opening).then(() => false), expired])) {
+      const names = [...this.#queues.keys()].join(', ');
+      this.#log.warn(`${names}: not open after ${timeout} ms; the daemon goes on without waiting`);
+    }
+    timer.abort();
   }
 
   /** Stop following. The kernel then no longer waits for answers; served devices stay with the listener. */
@@ -171,8 +187,15 @@ export class KernelTarget {
    */
   #releaseStuckEvents(): void {
     const parameters = join(this.#options.sys ?? '/sys', 'module/target_core_user/parameters');
-    const set = (parameter: string, value: string): void =>
-      writeFileSync(join(parameters, parameter), value, { flag: 'r+' });
+    const set = (parameter: string, value: string): void => {
+      // Only to write: nobody, root included, may read reset_netlink.
+      const fd = openSync(join(parameters, parameter), files.O_WRONLY);
+      try {
+        writeSync(fd, value);
+      } finally {
+        closeSync(fd);
+      }
+    };
     try {
       set('block_netlink', '1');
       try {
@@ -195,7 +218,7 @@ export class KernelTarget {
     const served = this.#options.listener.owns(device);
     if (served) {
       try {
-        await this.#add(device);
+        await this.#unlessGivenUp(this.#add(device));
       } catch (error) {
         this.#log.error(`${device.hba}/${device.name} cannot be served: ${(error as Error).message}`);
         return;
@@ -233,7 +256,8 @@ export class KernelTarget {
 
   async #unlessGivenUp(work: Promise<void>): Promise<void> {
     const outcome = await Promise.race([work.then(() => 'done'), this.#givenUp]);
-    if (outcome === undefined) throw Object.assign(new Error('the daemon is leaving'), { code: 'EINTR' });
+    // Not EINTR: after it, targetcli's Python would write to `enable` once more.
+    if (outcome === undefined) throw Object.assign(new Error('the daemon is leaving'), { code: 'ECANCELED' });
   }
 
   #deviceOf(event: TcmUserEvent): TcmuDevice | undefined {

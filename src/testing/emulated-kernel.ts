@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { mailbox, MAX_COMMAND_ID, op, tmrType } from '../ring/abi.js';
 import type { RingRegion } from '../ring/region.js';
 import { encodeSense } from '../scsi/sense-data.js';
@@ -279,16 +278,22 @@ export class EmulatedKernel implements Transport {
     this.#setDeadline(command, queueFullTimeout ?? (commandTimeout || 30_000));
   }
 
+  /** There may be room now. */
   #runQueues(): void {
-    if (this.#broken) return;
+    if (this.#broken || !this.#putTaskManagementOnRing()) return;
+    while (this.#queue.length > 0 && this.#putOnRing(this.#queue[0])) this.#queue.shift();
+  }
+
+  /** @returns whether all of it found room */
+  #putTaskManagementOnRing(): boolean {
     while (this.#taskManagement.length > 0) {
       const { type, ids } = this.#taskManagement[0];
-      if (!this.writer.hasRoom(RingWriter.taskManagementSize(ids.length), this.#cleaned)) return;
+      if (!this.writer.hasRoom(RingWriter.taskManagementSize(ids.length), this.#cleaned)) return false;
       this.#taskManagement.shift();
       this.writer.writeTaskManagement(type, ids);
       this.#region.wake();
     }
-    while (this.#queue.length > 0 && this.#putOnRing(this.#queue[0])) this.#queue.shift();
+    return true;
   }
 
   #takeCompletions(): void {
@@ -359,13 +364,12 @@ export class EmulatedKernel implements Transport {
     // Told even where none of them is on the ring, as the kernel does.
     if (this.#options.tmrNotification && !this.#broken) {
       this.#taskManagement.push({ type, ids: onRing.map((command) => command.id) });
-      this.#runQueues();
+      this.#putTaskManagementOnRing();
     }
   }
 
   #setDeadline(command: PendingCommand, timeout: number): void {
-    if (timeout === 0) return;
-    command.deadline = performance.now() + timeout;
+    command.deadline = timeout === 0 ? Infinity : performance.now() + timeout;
     this.#armTimer(command.deadline);
   }
 
@@ -395,7 +399,6 @@ export class EmulatedKernel implements Transport {
     const late = this.#queue.filter((command) => command.deadline <= now);
     this.#queue = this.#queue.filter((command) => command.deadline > now);
     for (const command of late) command.answer(scsiStatus.taskSetFull);
-    this.#runQueues();
     this.#armTimer(Math.min(...[...this.#commands.values(), ...this.#queue].map(({ deadline }) => deadline)));
   }
 }

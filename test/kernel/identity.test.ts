@@ -39,11 +39,16 @@ describe('what a disk says of itself', () => {
       });
 
       it('lists the VPD pages it has, and has each that it lists', async () => {
-        const pages = [...(await page('sv')).matchAll(/^ +.*?\[(\w+)\]|0x([0-9a-f]{2})/gm)];
-        expect(pages.length).to.be.at.least(6);
-        for (const code of ['0x00', '0x80', '0x83', '0xb0', '0xb1', '0xb2']) {
-          const raw = await run('sg_vpd', ['--hex', '--hex', '--page', code, lun.path]);
-          expect(raw.stdout, `page ${code}`).to.match(new RegExp(`(^|\\s)00 ?${code.slice(2)}`, 'm'));
+        const bytes = async (code: number) => {
+          const { stdout } = await run('sg_vpd', ['-HHHH', '--page', `0x${code.toString(16)}`, lun.path]);
+          return Buffer.from(stdout.replace(/\s/g, ''), 'hex');
+        };
+        const codes = [...(await bytes(0)).subarray(4)];
+        expect(codes).to.deep.equal([0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2]);
+        for (const code of codes) {
+          const raw = await bytes(code);
+          expect(raw[1], 'page code').to.equal(code);
+          expect(raw.readUInt16BE(2), 'page length').to.equal(raw.length - 4);
         }
       });
 
@@ -66,6 +71,11 @@ describe('what a disk says of itself', () => {
           expect(stdout).to.match(/Logical block length=512 bytes/);
           expect(stdout).to.match(/Number of logical blocks=1048576|last LBA=1048575|Last LBA=1048575/i);
         }
+      });
+
+      it('has a volatile write cache where a flush means something', async () => {
+        const cache = readFileSync(`/sys/block/${lun.kernelName}/queue/write_cache`, 'utf8').trim();
+        expect(cache).to.equal(kind.name === 'file' ? 'write back' : 'write through');
       });
 
       it('shows its caching and control mode pages', async () => {

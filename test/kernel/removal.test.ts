@@ -47,11 +47,7 @@ describe('LUNs deleted with targetcli', () => {
       { stdio: 'ignore' },
     );
     const ended = once(fio, 'exit');
-    const written = `/sys/block/${lun.kernelName}/stat`;
-    await until(
-      'fio to write',
-      async () => Number((await bash(`cat ${written}`)).stdout.trim().split(/\s+/)[4]) > 200,
-    );
+    await until('fio to write', () => lun.writtenBytes() > 2 ** 20);
     await lun.remove();
     await ended;
     await untilClean(before);

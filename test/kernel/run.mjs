@@ -73,15 +73,19 @@ async function main() {
   if (options.help) return say(usage);
   const minutes = Number(options.minutes);
   if (!(minutes > 0)) throw new Error(`--minutes: '${options.minutes}' is not a number above 0`);
+  const files =
+    positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));
+  const unknown = files.find(
+    (name) => name !== '*' && !existsSync(join(checkout, `test/kernel/${name}.test.ts`)),
+  );
+  if (unknown !== undefined) throw new Error(`there is no test/kernel/${unknown}.test.ts`);
   const started = Date.now();
   installPackages();
   if (!options['no-build']) build();
 
-  const files =
-    positionals.length === 0 ? ['*'] : positionals.map((name) => name.replace(/.*\/|\.test\.ts$/g, ''));
   const mocha = [
     quote(process.execPath),
-    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --timeout 180000',
+    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --exit --timeout 180000',
     '--reporter test/kernel/reporter.cjs',
     ...(options.grep ? ['--fgrep', quote(options.grep)] : []),
     ...files.map((name) => `out/kernel-tests/test/kernel/${name}.test.js`),

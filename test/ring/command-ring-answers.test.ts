@@ -155,6 +155,21 @@ describe('answers of a command ring', () => {
       expect(ring.inFlight).to.equal(1);
     });
 
+    it('before an owner that throws is published, and what follows is fetched at the next wake-up', () => {
+      const { region, recorder } = startRing();
+      recorder.answer = (command) => {
+        if (command.id === 2) throw new Error('a fault of the owner');
+        command.complete(GOOD);
+      };
+      for (const id of [1, 2, 3]) region.command(id);
+      expect(() => region.wake()).to.throw('a fault of the owner');
+      expect(region.tails).to.deep.equal([SMALL_ENTRY]);
+      region.wake();
+      expect(recorder.ids).to.deep.equal([1, 2, 3]);
+      recorder.commands[1].complete(GOOD);
+      expect(region.writer.tail).to.equal(region.writer.head);
+    });
+
     it('uses the command objects again', () => {
       const { region, recorder } = startRing();
       recorder.answer = complete;

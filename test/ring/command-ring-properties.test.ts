@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import sinon from 'sinon';
 import { CommandRing } from '../../src/ring/command-ring.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
 import { EmulatedKernel } from '../../src/testing/emulated-kernel.js';
@@ -12,6 +13,8 @@ import { turn } from './support.js';
  */
 
 const GOOD = 0x00;
+const CHECK_CONDITION = 0x02;
+const TASK_SET_FULL = 0x28;
 const TASK_ABORTED = 0x40;
 const BUSY = 0x08;
 
@@ -37,7 +40,8 @@ type Step =
   | { kind: 'abort'; pick: number }
   | { kind: 'reset unit' }
   | { kind: 'expire'; pick: number }
-  | { kind: 'free buffer'; pick: number };
+  | { kind: 'free buffer'; pick: number }
+  | { kind: 'time'; milliseconds: number };
 
 interface Setting {
   ringSize: number;
@@ -45,6 +49,9 @@ interface Setting {
   dataBlocks: number;
   fragmented: boolean;
   tmrNotification: boolean;
+  /** Milliseconds. */
+  commandTimeout: number;
+  queueFullTimeout: number;
 }
 
 const setting: fc.Arbitrary<Setting> = fc.record({
@@ -53,6 +60,8 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   dataBlocks: fc.integer({ min: 8, max: 24 }),
   fragmented: fc.boolean(),
   tmrNotification: fc.boolean(),
+  commandTimeout: fc.constantFrom(0, 1000, 1000),
+  queueFullTimeout: fc.constantFrom(500, 2000),
 });
 
 const submission: fc.Arbitrary<Submission> = fc.record({
@@ -84,6 +93,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constantFrom('pause' as const, 'resume' as const, 'resume' as const) }),
   fc.record({ kind: fc.constantFrom('abort' as const, 'expire' as const, 'free buffer' as const), pick }),
   fc.record({ kind: fc.constant('reset unit' as const) }),
+  fc.record({ kind: fc.constant('time' as const), milliseconds: fc.integer({ min: 100, max: 800 }) }),
 );
 
 /** The byte at `index` of what command `number` transfers in a direction. */
@@ -103,9 +113,13 @@ class Run {
   expired: RingCommand[] = [];
   failures: string[] = [];
   readonly #aborted = new Set<PendingCommand>();
+  #timePassed = 0;
 
-  constructor(readonly setting: Setting) {
-    this.kernel = new EmulatedKernel({ ...setting, commandTimeout: 0, queueFullTimeout: 100_000 });
+  constructor(
+    readonly setting: Setting,
+    readonly clock: sinon.SinonFakeTimers,
+  ) {
+    this.kernel = new EmulatedKernel(setting);
     this.ring = new CommandRing(this.kernel.region, {
       onCommand: (command) => this.#onCommand(command),
       onTaskManagement: (_type, ids) => {
@@ -223,6 +237,10 @@ class Run {
         command.expire(BUSY, undefined, true);
         break;
       }
+      case 'time':
+        this.#timePassed += step.milliseconds;
+        this.clock.tick(step.milliseconds);
+        break;
       case 'free buffer': {
         const id = choose(this.kernel.keptBuffers, step.pick);
         if (id !== undefined) this.#freeBuffer(id);
@@ -251,6 +269,10 @@ class Run {
     await turn();
   }
 
+  #ranOut(timeout: number): boolean {
+    return timeout > 0 && this.#timePassed >= timeout;
+  }
+
   async checkEnd(): Promise<void> {
     this.check();
     const { kernel } = this;
@@ -261,6 +283,8 @@ class Run {
       expect(one.answers, `answers to command ${number}`).to.equal(1);
       const { status, dataIn } = await one.pending.done;
       if (status === TASK_ABORTED && this.#aborted.has(one.pending)) continue;
+      if (status === CHECK_CONDITION && this.#ranOut(this.setting.commandTimeout)) continue;
+      if (status === TASK_SET_FULL && this.#ranOut(this.setting.queueFullTimeout)) continue;
       expect(status, `status of command ${number}`).to.equal(this.answered[number]);
       if (status !== GOOD || one.direction === 'none' || one.direction === 'out') continue;
       const length = one.direction === 'in' ? Math.min(one.valid ?? one.in, one.in) : one.in;
@@ -271,11 +295,18 @@ class Run {
 }
 
 describe('command ring against the emulated kernel', () => {
+  let clock: sinon.SinonFakeTimers;
+
+  beforeEach(() => {
+    clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => clock.restore());
+
   it('answers each of random commands once, with its own data, and leaks nothing', async function () {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(setting, fc.array(step, { minLength: 1, maxLength: 40 }), async (options, steps) => {
-        const run = new Run(options);
+        const run = new Run(options, clock);
         for (const one of steps) await run.step(one);
         await run.finish();
         await run.checkEnd();

@@ -124,9 +124,11 @@ describe('command ring', () => {
       };
       region.wake();
       region.command(1);
+      region.command(2);
       region.wake();
       region.wake();
-      expect(recorder.ids).to.deep.equal([1]);
+      expect(recorder.ids).to.deep.equal([1, 2]);
+      expect(region.tails).to.deep.equal([2 * SMALL_ENTRY]);
       expect(region.kicks).to.equal(1);
     });
 

@@ -59,7 +59,7 @@ describe('KernelTarget', () => {
     tree.close();
   });
 
-  const start = async (closeTimeout = 5_000): Promise<KernelTarget> =>
+  const start = async (closeTimeout = 5_000, openTimeout?: number): Promise<KernelTarget> =>
     (target = await KernelTarget.start({
       listener,
       log,
@@ -69,6 +69,7 @@ describe('KernelTarget', () => {
       config: tree.config,
       answerForeign: () => answerForeign(),
       closeTimeout,
+      openTimeout,
     }));
 
   const disk: FixtureDevice = { uio: 0, name: 'disk', devConfig: 'mine//x' };
@@ -214,6 +215,17 @@ describe('KernelTarget', () => {
     await started;
   });
 
+  it('starts, serves others and can be closed although a device that exists is never opened', async () => {
+    tree.addDevice(disk);
+    listener.work = (_verb, device) =>
+      device.uio === 'uio0' ? new Promise(() => undefined) : Promise.resolve();
+    await start(1, 1);
+    expect(log.of('warn')[0]).to.include('uio0: not open after 1 ms');
+    expect(await enable({ ...disk, uio: 1, name: 'other' })).to.equal(0);
+    await target?.close();
+    expect(log.of('error')).to.deep.equal(['error: user_0/disk cannot be served: the daemon is leaving']);
+  });
+
   it('answers for devices of others where nobody else does, without serving them', async () => {
     await start();
     const other = { uio: 4, name: 'other', devConfig: 'theirs/' };
@@ -308,7 +320,7 @@ describe('KernelTarget', () => {
     const enabled = enable(disk);
     await kernel.delivered();
     await target?.close();
-    expect(await enabled).to.equal(-4);
+    expect(await enabled).to.equal(-125);
   });
 
   it('fails with what is missing, and closes the socket', async () => {

@@ -1,4 +1,5 @@
-import { defineHandler, integer } from 'lunette';
+import { existsSync } from 'node:fs';
+import { defineHandler, integer, text } from 'lunette';
 import { z } from 'zod';
 
 /** A disk that is slow or fails at set places, for the tests of this folder. Reads as zeroes elsewhere. */
@@ -13,8 +14,11 @@ export const moody = defineHandler({
   description: 'A disk that throws at 1 MiB, rejects at 2 MiB, and never answers at 3 MiB',
   config: z.object({
     delay: integer().default(0).describe('milliseconds that each write takes'),
+    stuck: text().optional().describe('a file: the disk never opens while it is there'),
   }),
-  open({ delay }, request) {
+  async open({ delay, stuck }, request) {
+    request.log.info('opening');
+    if (stuck !== undefined && existsSync(stuck)) await new Promise(() => undefined);
     return {
       size: request.size ?? 64 * mib,
       read(buffer, offset) {

@@ -61,7 +61,12 @@ export class Daemon {
   /** Start it and wait until it is ready. TypeScript handlers take long to load in the guest. */
   static async start(args: readonly string[] = []): Promise<Daemon> {
     const daemon = new Daemon(args);
-    await daemon.logged('ready', /^ready$/, 60_000);
+    try {
+      await daemon.logged('ready', /^ready$/, 60_000);
+    } catch (error) {
+      daemon.signal('SIGKILL');
+      throw error;
+    }
     return daemon;
   }
 

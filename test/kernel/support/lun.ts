@@ -32,8 +32,9 @@ export class LoopbackLun {
     const lun = new LoopbackLun(options);
     const { backstore, size, cfgstring, control } = options;
     const words = [`/backstores/${backstore} create name=${lun.name} size=${size}`];
-    if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
     if (control !== undefined) words.push(`control=${control}`);
+    // Last, because targetcli takes the next word for the value of an empty one.
+    if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);
     await targetcli(
       words.join(' '),
       `/loopback create ${lun.#wwn}`,
@@ -70,6 +71,12 @@ export class LoopbackLun {
   /** Bytes, as the kernel's block layer has it. */
   get size(): number {
     return 512 * Number(readFileSync(`/sys/block/${this.kernelName}/size`, 'utf8'));
+  }
+
+  /** How many bytes were written to the disk since it came. */
+  writtenBytes(): number {
+    const fields = readFileSync(`/sys/block/${this.kernelName}/stat`, 'utf8').trim().split(/\s+/);
+    return 512 * Number(fields[6]);
   }
 
   /** The storage object's folder in configfs. */
