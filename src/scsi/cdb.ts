@@ -129,3 +129,4 @@ export function readCapacity16(allocationLength = 32): Uint8Array {
 export * from './cdb-reservations.js';
 export * from './cdb-blocks.js';
 export * from './cdb-copy.js';
+export * from './cdb-primary.js';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { commandTable } from '../../../src/scsi/command-table.js';
+import { TargetPortGroups } from '../../../src/scsi/target-port-groups.js';
 import { CapableDisk, diskWith, TestDisk, ThinDisk } from '../support/disk.js';
 import { good, readyUnit, refused } from '../support/unit.js';
 
@@ -38,7 +39,10 @@ const derived = commandTable.map(({ opcode, serviceAction, usage }) => ({
 }));
 
 /** What makes a unit have every command of the table. */
-const everything = { removable: true };
+const everything = {
+  removable: true,
+  portGroups: new TargetPortGroups([{ relativeId: 1, group: 1, name: 'one' }]),
+};
 
 describe('REPORT SUPPORTED OPERATION CODES', () => {
   for (const withTimeouts of [false, true]) {
