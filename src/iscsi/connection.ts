@@ -106,14 +106,14 @@ export class Connection implements PduSink {
     const { session } = this;
     this.#lastReceived = Date.now();
     this.#pinged = 0;
-    session?.beginTurn();
+    session?.writer.beginTurn();
     try {
       if (!this.#closed && this.#ending === 0) this.#reader.feed(chunk);
     } catch (error) {
       if (!(error instanceof FramingError)) throw error;
       this.#abandon(error.message);
     } finally {
-      session?.endTurn();
+      session?.writer.endTurn();
     }
     // What it does not take, it must not go on asking for.
     if (this.#output.backlog > this.#host.limits.memory) this.#socket.pause();
@@ -127,7 +127,7 @@ export class Connection implements PduSink {
 
   /** At error recovery level 0 a PDU that is lost is not asked for again: the session is (RFC 7143 7.8). */
   damagedPdu(bytes: Buffer, at: number): boolean {
-    this.session?.reject(rejectReason.dataDigestError, bytes, at);
+    this.session?.writer.reject(rejectReason.dataDigestError, bytes, at);
     this.disconnect('a data digest is wrong');
     return false;
   }
@@ -242,11 +242,11 @@ export class Connection implements PduSink {
   /** Logout (RFC 7143 11.14). */
   #logout(session: Session, bytes: Buffer, at: number): void {
     const reason = bytes[at + 1] & 0x7f;
-    const response = session.response(pduOpcode.logoutResponse, FINAL, readUint32(bytes, at + 16));
+    const response = session.writer.response(pduOpcode.logoutResponse, FINAL, readUint32(bytes, at + 16));
     if (reason === 2) response[2] = 2;
     else if (reason === 1 && readUint16(bytes, at + 20) !== session.terms.cid) response[2] = 1;
-    session.send(response);
-    session.flushSoon();
+    session.writer.send(response);
+    session.writer.flushSoon();
     if (response[2] !== 0) return;
     this.#host.log.info(`iSCSI session of ${session.terms.initiatorName} at ${this.peer} logged out`);
     this.#end();
@@ -256,11 +256,11 @@ export class Connection implements PduSink {
   requestLogout(seconds: number): void {
     const { session } = this;
     if (!session || session.closed) return this.close('the target is closed');
-    const pdu = session.response(pduOpcode.asynchronousMessage, FINAL, RESERVED_TAG);
+    const pdu = session.writer.response(pduOpcode.asynchronousMessage, FINAL, RESERVED_TAG);
     pdu[36] = asynchronousEvent.logoutRequested;
     writeUint16(pdu, 42, seconds);
-    session.send(pdu);
-    session.flushSoon();
+    session.writer.send(pdu);
+    session.writer.flushSoon();
   }
 
   /** Called every second or so. @param now milliseconds */
@@ -286,8 +286,8 @@ export class Connection implements PduSink {
       if (now - this.#pinged > pingTimeout) this.#abandon('the initiator does not answer');
     } else if (now - this.#lastReceived > pingAfter) {
       this.#pinged = now;
-      this.session.sendNopIn(this.session.nextTag());
-      this.session.flushSoon();
+      this.session.writer.sendNopIn(this.session.nextTag());
+      this.session.writer.flushSoon();
     }
   }
 

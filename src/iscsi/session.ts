@@ -1,5 +1,5 @@
 // HOT PATH: scsiCommand() and finish() run for every command.
-import { readUint32, writeUint24, writeUint32 } from '../scsi/big-endian.js';
+import { readUint32, writeUint32 } from '../scsi/big-endian.js';
 import type { Nexus } from '../scsi/command.js';
 import { encodeSense } from '../scsi/sense-data.js';
 import { senseKey } from '../scsi/sense.js';
@@ -9,19 +9,12 @@ import type { BufferPool } from './buffer-pool.js';
 import { decodeCommand } from './command-pdu.js';
 import { CommandTask, type TaskOwner } from './command-task.js';
 import { CommandWindow } from './command-window.js';
-import { appendDigest } from './crc32c.js';
-import { dataInSize, formatDataIn, prepareDataIn, type DataInFormat } from './data-in.js';
-import {
-  addDataOut,
-  closeDataOut,
-  dataOutFault,
-  requestDataOut,
-  takeDataOutPdu,
-  type R2t,
-} from './data-out.js';
+import { dataInSize, prepareDataIn } from './data-in.js';
+import { addDataOut, closeDataOut, dataOutFault, requestDataOut, takeDataOutPdu } from './data-out.js';
 import type { OperationalParameters } from './negotiation.js';
-import { BHS_LENGTH, FINAL, IMMEDIATE, paddedLength, pduOpcode, rejectReason, RESERVED_TAG } from './pdu.js';
+import { FINAL, IMMEDIATE, pduOpcode, rejectReason, RESERVED_TAG } from './pdu.js';
 import type { PduOutput } from './pdu-output.js';
+import { residualFlag, ResponseWriter, type Residual } from './response-writer.js';
 import type { TargetNode } from './target-node.js';
 
 /** Bounds of one session. */
@@ -75,8 +68,6 @@ const EXTRA_IMMEDIATE = 64;
 /** Data-In of commands that transfer no blocks is at most this long. */
 const PARAMETER_DATA = 65536 * 4;
 
-const residualFlag = { underflow: 0x02, overflow: 0x04, readUnderflow: 0x08, readOverflow: 0x10 } as const;
-
 /** A session in its full feature phase (RFC 7143 4.2): numbers, tasks, data. */
 export class Session implements TaskOwner {
   readonly terms: SessionTerms;
@@ -87,53 +78,29 @@ export class Session implements TaskOwner {
   /** Settles as close() does; settled at once before it was called. */
   ended: Promise<void> = Promise.resolve();
   readonly #handlers: RequestHandlers;
-  readonly #format: DataInFormat;
-  readonly #output: PduOutput;
-  #statSn: number;
+  readonly writer: ResponseWriter;
   #lastTag = 0;
   /** Non-immediate commands that have not ended. */
   #outstanding = 0;
   #used = 0;
   readonly #waiting: CommandTask[] = [];
   #pumping = false;
-  #turn = false;
   readonly #held = new Map<number, HeldPdu | 'aborted'>();
   readonly #free: CommandTask[] = [];
-  readonly #residual = { flags: 0, residual: 0 };
-  readonly #numbers = { statSn: 0, expCmdSn: 0, maxCmdSn: 0 };
+  readonly #residual: Residual = { flags: 0, residual: 0 };
 
   constructor(terms: SessionTerms, handlers: RequestHandlers) {
     this.terms = terms;
     this.#handlers = handlers;
-    this.#output = terms.output;
-    this.#statSn = (terms.statSn + 1) >>> 0;
     this.window = new CommandWindow(terms.cmdSn);
-    const { parameters } = terms;
-    this.#format = {
-      headerDigest: parameters.headerDigest === 'CRC32C',
-      dataDigest: parameters.dataDigest === 'CRC32C',
-      // A getter: a Text request may declare another one.
-      get segmentLength() {
-        return parameters.maxSendDataSegmentLength;
-      },
-      burstLength: parameters.maxBurstLength,
-    };
+    const { parameters, statSn, output } = terms;
+    this.writer = new ResponseWriter(parameters, statSn + 1, this.window, output, () => this.#openWindow());
     this.#openWindow();
   }
 
   /** Bytes of buffers in use. */
   get memoryInUse(): number {
     return this.#used;
-  }
-
-  /** A turn of reading begins: answers are kept until it ends. */
-  beginTurn(): void {
-    this.#turn = true;
-  }
-
-  endTurn(): void {
-    this.#turn = false;
-    this.#output.flush();
   }
 
   /** @returns a tag for R2T, NOP-In or Text, never the reserved one */
@@ -149,9 +116,9 @@ export class Session implements TaskOwner {
       this.#dataOut(bytes, at, dataStart, dataLength);
     } else if (code > pduOpcode.logoutRequest) {
       const isSnack = code === pduOpcode.snackRequest;
-      this.reject(isSnack ? rejectReason.snackReject : rejectReason.commandNotSupported, bytes, at);
+      this.writer.reject(isSnack ? rejectReason.snackReject : rejectReason.commandNotSupported, bytes, at);
     } else if (code === pduOpcode.loginRequest) {
-      this.reject(rejectReason.protocolError, bytes, at);
+      this.writer.reject(rejectReason.protocolError, bytes, at);
     } else if ((bytes[at] & IMMEDIATE) !== 0) {
       this.#execute(code, bytes, at, ahsLength, dataStart, dataLength);
     } else {
@@ -208,7 +175,7 @@ export class Session implements TaskOwner {
       this.#handlers.text(this, bytes, at, bytes.subarray(dataStart, dataStart + dataLength));
     } else if (code === pduOpcode.taskManagementRequest) {
       if (this.terms.target) this.#handlers.taskManagement(this, bytes, at);
-      else this.reject(rejectReason.protocolError, bytes, at);
+      else this.writer.reject(rejectReason.protocolError, bytes, at);
     } else {
       this.#handlers.logout(this, bytes, at);
     }
@@ -217,17 +184,17 @@ export class Session implements TaskOwner {
   #scsiCommand(bytes: Buffer, at: number, ahsLength: number, dataStart: number, dataLength: number): void {
     const itt = readUint32(bytes, at + 16);
     const { target, limits } = this.terms;
-    if (!target) return this.reject(rejectReason.protocolError, bytes, at);
+    if (!target) return this.writer.reject(rejectReason.protocolError, bytes, at);
     if (this.tasks.has(itt) || itt === RESERVED_TAG) {
-      return this.reject(rejectReason.invalidPduField, bytes, at);
+      return this.writer.reject(rejectReason.invalidPduField, bytes, at);
     }
     if (this.tasks.size >= limits.queueDepth + EXTRA_IMMEDIATE) {
-      return this.reject(rejectReason.immediateCommandReject, bytes, at);
+      return this.writer.reject(rejectReason.immediateCommandReject, bytes, at);
     }
     const task = this.#free.pop() ?? new CommandTask(this);
     if (!decodeCommand(task, bytes, at, ahsLength)) {
       this.#release(task);
-      return this.reject(rejectReason.invalidPduField, bytes, at);
+      return this.writer.reject(rejectReason.invalidPduField, bytes, at);
     }
     this.tasks.set(itt, task);
     if (!task.immediate) this.#outstanding++;
@@ -293,7 +260,7 @@ export class Session implements TaskOwner {
 
   #request(task: CommandTask): void {
     task.state = 'collecting';
-    requestDataOut(task, this.terms.parameters, this.nextTag, (r2t) => this.#sendR2t(task, r2t));
+    requestDataOut(task, this.terms.parameters, this.nextTag, (r2t) => this.writer.sendR2t(task, r2t));
   }
 
   #fault(task: CommandTask, code: number): void {
@@ -318,7 +285,7 @@ export class Session implements TaskOwner {
   #need(task: CommandTask): number {
     let need = task.wanted - task.requested;
     if (task.reads)
-      need += dataInSize(Math.min(task.expectedReadLength, this.#dataLimit(task)), this.#format);
+      need += dataInSize(Math.min(task.expectedReadLength, this.#dataLimit(task)), this.writer.format);
     return need;
   }
 
@@ -340,7 +307,7 @@ export class Session implements TaskOwner {
     closeDataOut(task);
     if (task.reads && task.expectedReadLength > 0) {
       const length = Math.min(task.expectedReadLength, this.#dataLimit(task));
-      prepareDataIn(task, length, this.#format, this.terms.pool);
+      prepareDataIn(task, length, this.writer.format, this.terms.pool);
     }
     // 0xA0: REPORT LUNS is the target's to answer (SPC-4 6.33), unless the unit's own answer is the same.
     if (task.cdb[0] === 0xa0 && !(unit && target.hasOnlyLunZero)) reportLuns(task, target.luns.keys());
@@ -364,7 +331,7 @@ export class Session implements TaskOwner {
       this.uncharge(charge);
     }
     this.#release(task);
-    if (!this.#turn && !this.closed) this.#output.schedule();
+    if (!this.closed) this.writer.flushSoon();
   }
 
   #leave(task: CommandTask): void {
@@ -396,7 +363,7 @@ export class Session implements TaskOwner {
         this.#proceed(this.#waiting.shift()!);
       }
       this.#pumping = false;
-      if (!this.#turn) this.#output.schedule();
+      this.writer.flushSoon();
     }
     if (this.window.closed) this.#reopen();
   }
@@ -405,7 +372,7 @@ export class Session implements TaskOwner {
   #reopen(): void {
     if (this.#outstanding > 0) return;
     this.#openWindow();
-    if (!this.window.closed) this.sendNopIn(RESERVED_TAG);
+    if (!this.window.closed) this.writer.sendNopIn(RESERVED_TAG);
   }
 
   #openWindow(): void {
@@ -428,19 +395,10 @@ export class Session implements TaskOwner {
       good && task.reads && readLength !== undefined ? Math.min(readLength, task.dataIn.byteLength) : 0;
     const residual = this.#computeResidual(task, good, valid);
     if (valid === 0) {
-      this.#sendResponse(task, status, sense, residual.flags, residual.residual, 0);
+      this.writer.sendResponse(task, status, sense, residual, 0);
       return false;
     }
-    const numbers = this.#numbers;
-    this.#openWindow();
-    numbers.expCmdSn = this.window.expected;
-    numbers.maxCmdSn = this.window.max;
-    numbers.statSn = this.#statSn;
-    const collapse = !task.writes;
-    if (collapse) this.#statSn = (this.#statSn + 1) >>> 0;
-    const pdus = formatDataIn(task, valid, this.#format, numbers, collapse ? residual : undefined);
-    this.#output.push(pdus, task.buffer, task.charge);
-    if (!collapse) this.#sendResponse(task, status, sense, residual.flags, residual.residual, valid);
+    this.writer.sendDataIn(task, valid, residual);
     return true;
   }
 
@@ -448,7 +406,7 @@ export class Session implements TaskOwner {
    * Residuals (RFC 7143 11.4.5): what the command would transfer, less what the initiator expects.
    * @returns an object that is used again
    */
-  #computeResidual(task: CommandTask, good: boolean, valid: number): { flags: number; residual: number } {
+  #computeResidual(task: CommandTask, good: boolean, valid: number): Residual {
     const residual = this.#residual;
     const expected = task.writes ? task.expectedLength : task.reads ? task.expectedReadLength : 0;
     let presented: number;
@@ -461,106 +419,15 @@ export class Session implements TaskOwner {
     return residual;
   }
 
-  #sendResponse(
-    task: CommandTask,
-    status: number,
-    sense: Uint8Array | undefined,
-    flags: number,
-    residual: number,
-    read: number,
-  ): void {
-    const response = this.response(pduOpcode.scsiResponse, FINAL | flags, task.itt);
-    response[3] = status;
-    writeUint32(response, 44, residual);
-    if (task.reads && task.writes && read < task.expectedReadLength) {
-      response[1] |= residualFlag.readUnderflow;
-      writeUint32(response, 40, task.expectedReadLength - read);
-    }
-    if (!sense || sense.length === 0) return this.send(response);
-    const data = Buffer.alloc(2 + sense.length);
-    data[0] = sense.length >> 8;
-    data[1] = sense.length;
-    data.set(sense, 2);
-    this.send(response, data);
-  }
-
-  #sendR2t(task: CommandTask, { ttt, r2tSn, offset, length }: R2t): void {
-    const pdu = this.response(pduOpcode.readyToTransfer, FINAL, task.itt, false);
-    pdu[8] = task.lun < 256 ? 0 : 0x40 | (task.lun >> 8);
-    pdu[9] = task.lun;
-    writeUint32(pdu, 20, ttt);
-    writeUint32(pdu, 36, r2tSn);
-    writeUint32(pdu, 40, offset);
-    writeUint32(pdu, 44, length);
-    this.send(pdu);
-    if (!this.#turn) this.#output.schedule();
-  }
-
   /** NOP-Out (RFC 7143 11.18): an echo, or the answer to our own ping. */
   #nopOut(bytes: Buffer, at: number, dataStart: number, dataLength: number): void {
     const itt = readUint32(bytes, at + 16);
     if (itt === RESERVED_TAG) return;
     const length = Math.min(dataLength, this.terms.parameters.maxSendDataSegmentLength);
-    const pdu = this.response(pduOpcode.nopIn, FINAL, itt);
+    const pdu = this.writer.response(pduOpcode.nopIn, FINAL, itt);
     bytes.copy(pdu, 8, at + 8, at + 16);
     writeUint32(pdu, 20, RESERVED_TAG);
-    this.send(pdu, bytes.subarray(dataStart, dataStart + length));
-  }
-
-  /** NOP-In (RFC 7143 11.19). @param ttt with another than the reserved tag it asks for an answer */
-  sendNopIn(ttt: number): void {
-    const pdu = this.response(pduOpcode.nopIn, FINAL, RESERVED_TAG, false);
-    writeUint32(pdu, 20, ttt);
-    this.send(pdu);
-    if (!this.#turn) this.#output.schedule();
-  }
-
-  /** Refuse a PDU (RFC 7143 11.17). */
-  reject(reason: number, bytes: Buffer, at: number): void {
-    const pdu = this.response(pduOpcode.reject, FINAL, RESERVED_TAG);
-    pdu[2] = reason;
-    this.send(pdu, bytes.subarray(at, at + BHS_LENGTH));
-  }
-
-  /**
-   * A header with the session's numbers filled in.
-   * @param counts whether it takes a status number; R2T and NOP-In pings do not
-   */
-  response(code: number, flags: number, itt: number, counts = true): Buffer {
-    const pdu = Buffer.alloc(BHS_LENGTH);
-    this.#openWindow();
-    pdu[0] = code;
-    pdu[1] = flags;
-    writeUint32(pdu, 16, itt);
-    writeUint32(pdu, 24, this.#statSn);
-    writeUint32(pdu, 28, this.window.expected);
-    writeUint32(pdu, 32, this.window.max);
-    if (counts) this.#statSn = (this.#statSn + 1) >>> 0;
-    return pdu;
-  }
-
-  /** Queue a header, with a data segment where one is given. */
-  send(header: Buffer, data?: Uint8Array): void {
-    if (this.closed) return;
-    const { headerDigest, dataDigest } = this.#format;
-    const length = data?.length ?? 0;
-    if (length === 0 && !headerDigest) return this.#output.push(header);
-    const start = BHS_LENGTH + (headerDigest ? 4 : 0);
-    const padded = paddedLength(length);
-    const pdu = Buffer.alloc(start + padded + (dataDigest && length > 0 ? 4 : 0));
-    writeUint24(header, 5, length);
-    pdu.set(header);
-    if (headerDigest) appendDigest(pdu, 0, BHS_LENGTH);
-    if (data && length > 0) {
-      pdu.set(data, start);
-      if (dataDigest) appendDigest(pdu, start, start + padded);
-    }
-    this.#output.push(pdu);
-  }
-
-  /** Answers that come outside of a turn of reading leave soon. */
-  flushSoon(): void {
-    if (!this.#turn) this.#output.schedule();
+    this.writer.send(pdu, bytes.subarray(dataStart, dataStart + length));
   }
 
   /**
@@ -573,7 +440,7 @@ export class Session implements TaskOwner {
   }
 
   async #close(): Promise<void> {
-    this.closed = true;
+    this.closed = this.writer.closed = true;
     this.#held.clear();
     for (const task of [...this.tasks.values()]) {
       if (task.state === 'collecting' || task.state === 'waiting') this.drop(task);

@@ -29,7 +29,7 @@ function dropUnstarted(session: Session, lun: number, status?: number): void {
     if (task.lun !== lun || (task.state !== 'collecting' && task.state !== 'waiting')) continue;
     session.drop(task, status);
   }
-  if (status !== undefined) session.flushSoon();
+  if (status !== undefined) session.writer.flushSoon();
 }
 
 /** As dropUnstarted, in all sessions: those that did not ask for it are told. */
@@ -124,10 +124,10 @@ export async function manageTasks(
     log(`task management function ${request.function} failed: ${String(error)}`);
     answer = taskManagementResponse.rejected;
   }
-  const response = session.response(pduOpcode.taskManagementResponse, FINAL, request.itt);
+  const response = session.writer.response(pduOpcode.taskManagementResponse, FINAL, request.itt);
   response[2] = answer;
-  session.send(response);
-  session.flushSoon();
+  session.writer.send(response);
+  session.writer.flushSoon();
   // A cold reset ends every connection of the target (RFC 7143 11.5.1).
   if (request.function !== taskManagementFunction.targetColdReset) return;
   const sessions = [...(session.terms.target?.sessions ?? [])];

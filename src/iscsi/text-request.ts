@@ -68,7 +68,7 @@ export class TextRequests {
 
   #refuse(session: Session, reason: number, bytes: Buffer, at: number): void {
     this.#reset();
-    session.reject(reason, bytes, at);
+    session.writer.reject(reason, bytes, at);
   }
 
   /** @returns undefined where SendTargets asks for what there is not */
@@ -123,8 +123,8 @@ export class TextRequests {
 
   #send(session: Session, itt: number, flags: number, text: Buffer): void {
     this.#ttt = (flags & FINAL) !== 0 ? RESERVED_TAG : session.nextTag();
-    const pdu = session.response(pduOpcode.textResponse, flags, itt);
+    const pdu = session.writer.response(pduOpcode.textResponse, flags, itt);
     writeUint32(pdu, 20, this.#ttt);
-    session.send(pdu, text);
+    session.writer.send(pdu, text);
   }
 }
