@@ -73,6 +73,12 @@ function peekFlags(command: ScsiCommand, length: number): Uint8Array | undefined
   return length > LIST && command.dataOut.byteLength >= LIST ? takeDataOut(command, LIST) : undefined;
 }
 
+/** Whether the unit is reached through a target port, so far as it knows its ports. */
+function hasPort({ portGroups }: Unit, port: number, own: NexusIdentity): boolean {
+  if (port === 0 || own.port === 0) return port === own.port;
+  return portGroups === undefined || portGroups.ports.some(({ relativeId }) => relativeId === port);
+}
+
 /** The parameter list of REGISTER AND MOVE (SPC-4 6.16.4). */
 function moveRequest(unit: Unit, command: ScsiCommand, nexus: Nexus): MoveRequest {
   const length = readUint32(command.cdb, 5);
@@ -92,7 +98,7 @@ function moveRequest(unit: Unit, command: ScsiCommand, nexus: Nexus): MoveReques
   if (own.lasting && (own.transportId[0] & 0x0f) !== (transportId[0] & 0x0f)) {
     throw invalidFieldInParameterList(LIST, 'the TransportID is one of another protocol', 3);
   }
-  if ((port === 0) !== (own.port === 0)) {
+  if (!hasPort(unit, port, own)) {
     throw invalidFieldInParameterList(18, `there is no target port ${port}`);
   }
   const persistent = (list[17] & 0x01) !== 0;

@@ -20,7 +20,7 @@ const out = {
   medium: true,
   reservation: 'write',
 } as const;
-const into = { ...common, opcode: opcode.thirdPartyCopyIn, direction: 'in', reservation: 'write' } as const;
+const into = { ...common, opcode: opcode.thirdPartyCopyIn, direction: 'in', reservation: 'read' } as const;
 
 /** CDB usage after the service action, for list identifiers of one byte and of four. */
 const lid1 = [0xff, 0, 0, 0, 0, 0, 0, 0, ...four, 0, CONTROL] as const;

@@ -3,6 +3,7 @@ import * as cdb from '../../../src/scsi/cdb.js';
 import { LogicalUnit } from '../../../src/scsi/logical-unit.js';
 import { serviceAction } from '../../../src/scsi/opcode.js';
 import { reservationType } from '../../../src/scsi/reservation-state.js';
+import { TargetPortGroups } from '../../../src/scsi/target-port-groups.js';
 import { diskWith, TestDisk } from '../support/disk.js';
 import { Initiator, key } from '../support/initiator.js';
 import { iscsiTransportId } from '../support/nexus.js';
@@ -208,6 +209,20 @@ describe("PERSISTENT RESERVE OUT of another's reservation", () => {
       }
       expect(await a.does(...to('iqn.test:b', { key: B }))).to.equal('conflict');
       expect(keys()).to.deep.equal([A]);
+    });
+
+    it('knows the target ports where the unit was told of them', async () => {
+      const ports = [1, 2].map((relativeId) => ({
+        relativeId,
+        group: 1,
+        name: `iqn.test:t,t,0x000${relativeId}`,
+      }));
+      const portGroups = new TargetPortGroups(ports);
+      const holder = new Initiator(new LogicalUnit(new TestDisk(), { portGroups }), 'iqn.test:a');
+      await holder.out('register', { serviceActionKey: A });
+      await holder.out('reserve', { key: A }, types.exclusiveAccess);
+      expect(await holder.does(...to('iqn.test:b', { port: 3 }))).to.equal('5/26/00');
+      expect(await holder.does(...to('iqn.test:b', { port: 2 }))).to.equal('good');
     });
 
     it('needs a list as long as it says', async () => {
