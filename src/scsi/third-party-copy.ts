@@ -27,7 +27,7 @@ export class ThirdPartyCopy {
   readonly #unit: Unit;
   /** Tokens whose data a write can change. */
   readonly #sources = new Set<RodToken>();
-  readonly #background = new Set<AbortController>();
+  readonly #background = new Map<AbortController, Promise<void>>();
   /** Copies that read or write the unit just now. */
   #users = 0;
   #closed = false;
@@ -115,12 +115,15 @@ export class ThirdPartyCopy {
   /** As run, after the command was answered: how it ends is told by the RECEIVE COPY commands only. */
   runInBackground(operation: CopyOperation, job: (signal: AbortSignal) => Promise<void>): void {
     const controller = new AbortController();
-    this.#background.add(controller);
     operation.status = copyStatus.background;
-    void this.run(operation, () => job(controller.signal)).then(
-      () => this.#background.delete(controller),
-      () => this.#background.delete(controller),
-    );
+    const ended = (): void => void this.#background.delete(controller);
+    const running = this.run(operation, () => job(controller.signal)).then(ended, ended);
+    this.#background.set(controller, running);
+  }
+
+  /** Fulfilled when no copy goes on in the background. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#background.values());
   }
 
   #failed(operation: CopyOperation, error: unknown): void {
@@ -144,7 +147,7 @@ export class ThirdPartyCopy {
 
   /** LOGICAL UNIT RESET: copies in the background end, results are discarded. */
   reset(): void {
-    for (const controller of this.#background) controller.abort();
+    for (const controller of this.#background.keys()) controller.abort();
     this.operations.reset();
   }
 
@@ -178,6 +181,7 @@ export class ThirdPartyCopy {
     this.reset();
     this.overwritten(0, Infinity);
     this.manager.unregister(this.#unit);
+    await this.settled();
     if (this.#users > 0) await new Promise<void>((resolve) => (this.#left = resolve));
   }
 }
