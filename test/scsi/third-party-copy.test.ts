@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import * as cdb from '../../src/scsi/cdb.js';
 import { tokenLimits } from '../../src/scsi/copy-limits.js';
 import { CopyManager, designatorsOf } from '../../src/scsi/copy-manager.js';
@@ -160,6 +161,51 @@ describe('A ROD token', () => {
     now = tokenLimits.defaultTimeout * 1000;
     await good(unit, cdb.write10(500, 1), block);
     expect(unit.copy.idle).to.equal(true);
+  });
+});
+
+describe('Parameter lists with any bytes changed', () => {
+  it('are answered once, and never with a fault of the unit', async () => {
+    const [unit] = unitsOf([new TestDisk(256)]);
+    const token = await tokenOf(unit, { lba: 0, blocks: 16 });
+    const segment = { source: 0, destination: 0, sourceLba: 3, destinationLba: 100 };
+    const lists: [number, Uint8Array][] = [
+      [
+        0x00,
+        cdb.extendedCopyParameters({
+          targets: targetsOf(unit),
+          segments: [
+            { ...segment, blocks: 8 },
+            { ...segment, bytes: 1000, sourceByte: 24 },
+          ],
+        }),
+      ],
+      [0x10, cdb.populateTokenParameters({ ranges: free, inactivityTimeout: 5 })],
+      [0x11, cdb.writeUsingTokenParameters({ token, ranges: [{ lba: 20, blocks: 16 }], offset: 1 })],
+      [0x11, cdb.writeUsingTokenParameters({ token: zeroToken(), ranges: [{ lba: 20, blocks: 16 }] })],
+    ];
+    const changes = fc.array(fc.tuple(fc.nat(700), fc.nat(255)), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...lists),
+        changes,
+        fc.nat(2000),
+        async ([action, list], some, extra) => {
+          const sent = new Uint8Array(list.length + (extra > 1900 ? extra : 0));
+          sent.set(list);
+          for (const [at, value] of some) sent[at % list.length] = value;
+          const length = extra < 100 ? extra : sent.length;
+          const command = new TestCommand(
+            Uint8Array.of(0x83, action, 0, 0, 0, extra & 7, 0, 0, 0, 0, 0, 0, length >> 8, length, 0, 0),
+            { out: cut(sent, [length >> 1, sent.length]) },
+          );
+          const { status } = await submit(unit, command);
+          expect(status).to.be.oneOf([0, 2]);
+          await unit.copy.settled();
+        },
+      ),
+      { numRuns: 1000 },
+    );
   });
 });
 
