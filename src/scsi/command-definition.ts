@@ -60,6 +60,8 @@ export interface UnitFeatures {
   readonly removable: boolean;
   /** It has target port groups. */
   readonly portGroups: boolean;
+  /** It has the commands of 32 bytes. */
+  readonly longCommands: boolean;
 }
 
 /** Peripheral device types (SPC-4 table 138). */

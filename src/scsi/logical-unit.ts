@@ -50,6 +50,12 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
   /**
+   * Have READ(32), WRITE(32) and the other commands of 32 bytes. Default false: SBC-3 means them for protection
+   * information of type 2, and some initiators do not expect CDBs of more than 16 bytes in REPORT SUPPORTED
+   * OPERATION CODES.
+   */
+  readonly longCommands?: boolean;
+  /**
    * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE): lets other commands have
    * their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
    * busy where the verbs are synchronous.
@@ -123,9 +129,11 @@ export class LogicalUnit implements Unit {
     const zeroesItself = disk.writeZeroes !== undefined || disk.unmap !== undefined;
     this.limits = {
       maxTransferBlocks: options.maxTransferBlocks ?? (8 * MIB) / blockSize,
-      maxUnmapBlocks: options.maxUnmapBlocks ?? (4096 * MIB) / blockSize,
+      maxUnmapBlocks: options.maxUnmapBlocks ?? Math.min(2 ** 20, (4096 * MIB) / blockSize),
       maxUnmapDescriptors: options.maxUnmapDescriptors ?? 256,
-      maxWriteSameBlocks: options.maxWriteSameBlocks ?? ((zeroesItself ? 1024 : 32) * MIB) / blockSize,
+      // At most what WRITE SAME(10) can ask for: some initiators write as much by WRITE, to have something to erase.
+      maxWriteSameBlocks:
+        options.maxWriteSameBlocks ?? Math.min(0xffff, ((zeroesItself ? 1024 : 32) * MIB) / blockSize),
       // The field of the CDB has one byte.
       maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };
@@ -146,6 +154,7 @@ export class LogicalUnit implements Unit {
     const features: UnitFeatures = {
       removable: this.medium.removable,
       portGroups: options.portGroups !== undefined,
+      longCommands: options.longCommands ?? false,
     };
     this.commands = new CommandSet([
       ...commandTable.filter(
@@ -329,8 +338,10 @@ export class LogicalUnit implements Unit {
   }
 
   #unknown({ cdb }: ScsiCommand): SenseError {
-    if (cdb[0] === opcode.variableLength) return invalidFieldInCdb(8, 'no such service action');
-    if (this.commands.hasServiceActions(cdb[0])) return invalidFieldInCdb(1, 'no such service action', 4);
+    if (this.commands.hasServiceActions(cdb[0])) {
+      const long = cdb[0] === opcode.variableLength;
+      return invalidFieldInCdb(long ? 8 : 1, 'no such service action', long ? undefined : 4);
+    }
     return new SenseError(
       senseKey.illegalRequest,
       additionalSense.invalidCommandOperationCode,

@@ -23,6 +23,7 @@ function emptyCdb({ opcode, serviceAction = 0, usage }: CommandDefinition): Uint
 
 /** What makes a unit have every command of the table. */
 const everything: LogicalUnitOptions = {
+  longCommands: true,
   removable: true,
   portGroups: new TargetPortGroups([{ relativeId: 1, group: 1, name: 'one' }]),
 };

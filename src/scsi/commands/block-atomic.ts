@@ -64,7 +64,11 @@ export function compareAndWrite(unit: Unit, command: ScsiCommand, definition: Co
   checkWritable(unit);
   takeFlags(command, definition);
   if (writesThrough(unit)) context.fua = true;
-  if (blocks === 0) return;
+  if (blocks === 0) {
+    // 256 blocks do not fit into the field: nothing must not be taken for them.
+    if (command.dataOut.byteLength > 0) throw invalidFieldInCdb(13, 'there is data for no blocks');
+    return;
+  }
   const [offset, length] = [lba * blockSize, blocks * blockSize];
   const data = takeExactDataOut(command, 2 * length);
   return locks.run(offset, offset + length, true, () =>

@@ -1,9 +1,10 @@
 import { blockAddress32 } from '../block-address.js';
-import type { CommandDefinition } from '../command-definition.js';
+import type { CommandDefinition, UnitFeatures } from '../command-definition.js';
 import { read, write } from '../commands/block-io.js';
 import { verify, writeAndVerify } from '../commands/block-verify.js';
 import { getLbaStatus } from '../commands/get-lba-status.js';
 import { writeSame } from '../commands/write-same.js';
+import type { Disk } from '../disk.js';
 import { opcode, serviceAction } from '../opcode.js';
 import { common, CONTROL, eight, four } from './common.js';
 
@@ -11,7 +12,11 @@ const primary = { ...common, direction: 'in' } as const;
 const reading = { ...common, medium: true, direction: 'in', activity: 'read', execute: read } as const;
 const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
 const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
-const variable = { opcode: opcode.variableLength, address: blockAddress32 } as const;
+const variable = {
+  opcode: opcode.variableLength,
+  address: blockAddress32,
+  available: (_disk: Disk, { longCommands }: UnitFeatures): boolean => longCommands,
+} as const;
 
 /** Usage map: CONTROL is byte 1, ADDITIONAL CDB LENGTH byte 7, the service action bytes 8 and 9 (SPC-4 4.2.3). */
 function usage32(action: number, flags: number): number[] {

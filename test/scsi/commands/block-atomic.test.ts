@@ -67,6 +67,11 @@ describe('COMPARE AND WRITE', () => {
     expect(field).to.include({ byte: 13 });
     await good(unit, cdb.compareAndWrite(0, 3), new Uint8Array(3072));
     await good(unit, cdb.compareAndWrite(0, 0));
+    expect((await refused('5/24/00', unit, cdb.compareAndWrite(0, 0), new Uint8Array(512))).field).to.include(
+      {
+        byte: 13,
+      },
+    );
     await refused('5/21/00', unit, cdb.compareAndWrite(2048, 1), new Uint8Array(1024));
     for (const length of [0, 512, 1023, 1025, 2048]) {
       await refused('5/0e/03', unit, cdb.compareAndWrite(0, 1), new Uint8Array(length));

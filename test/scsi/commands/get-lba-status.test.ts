@@ -49,7 +49,7 @@ describe('GET LBA STATUS', () => {
     ['32', cdb.getLbaStatus32, 10],
   ] as const) {
     it(`of ${width} bytes calls a disk that does not tell mapped, to its end`, async () => {
-      const unit = readyUnit(new TestDisk(100));
+      const unit = readyUnit(new TestDisk(100), { longCommands: true });
       expect(parse(await good(unit, getLbaStatus(0, 255)))).to.deep.equal([
         { lba: 0, blocks: 100, mapped: true },
       ]);
@@ -59,7 +59,7 @@ describe('GET LBA STATUS', () => {
     });
 
     it(`of ${width} bytes refuses what is not on the disk, and other report types`, async () => {
-      const unit = readyUnit(new TestDisk(100));
+      const unit = readyUnit(new TestDisk(100), { longCommands: true });
       for (const lba of [100, 101, Number.MAX_SAFE_INTEGER])
         await refused('5/21/00', unit, getLbaStatus(lba, 24));
       await refused(

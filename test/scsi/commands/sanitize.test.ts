@@ -129,7 +129,11 @@ describe('SANITIZE', () => {
   it('keeps every command that needs the medium waiting, and tells its progress', async () => {
     const held = new Deferred();
     let pauses = 0;
-    const unit = readyUnit(new CapableDisk(8192), { pause: () => (pauses++, held.promise), removable: true });
+    const unit = readyUnit(new CapableDisk(8192), {
+      pause: () => (pauses++, held.promise),
+      removable: true,
+      longCommands: true,
+    });
     await good(unit, ...overwrite(Uint8Array.of(1), 2, false, { immed: true }));
     while (pauses === 0) await Promise.resolve();
     for (const {

@@ -40,6 +40,7 @@ const derived = commandTable.map(({ opcode, serviceAction, usage }) => ({
 
 /** What makes a unit have every command of the table. */
 const everything = {
+  longCommands: true,
   removable: true,
   portGroups: new TargetPortGroups([{ relativeId: 1, group: 1, name: 'one' }]),
 };

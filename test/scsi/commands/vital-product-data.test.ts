@@ -85,7 +85,7 @@ describe('vital product data', () => {
     expect(data.readUInt32BE(24)).to.equal(0);
     expect(data.readUInt32BE(28)).to.equal(0);
     expect(data.readUInt32BE(32)).to.equal(0);
-    expect(data.readBigUInt64BE(36)).to.equal(65536n); // 32 MiB of writes
+    expect(data.readBigUInt64BE(36)).to.equal(65535n); // as many as WRITE SAME(10) can ask for
     expect(data.subarray(44).every((byte) => byte === 0)).to.equal(true);
   });
 
@@ -103,7 +103,7 @@ describe('vital product data', () => {
     expect(data.readUInt32BE(24)).to.equal(256);
     expect(data.readUInt32BE(28)).to.equal(512);
     expect(data.readUInt32BE(32)).to.equal(0x8000_0000); // UGAVALID
-    expect(data.readBigUInt64BE(36)).to.equal(262144n); // 1 GiB
+    expect(data.readBigUInt64BE(36)).to.equal(65535n); // 1 GiB
   });
 
   it('shows the limits that were configured', async () => {

@@ -3,6 +3,8 @@ import * as cdb from '../../../src/scsi/cdb.js';
 import { diskWith, pattern, TestDisk } from '../support/disk.js';
 import { good, readyUnit, refused, submit, TestCommand } from '../support/unit.js';
 
+const everything = { longCommands: true };
+
 describe('WRITE AND VERIFY', () => {
   for (const [width, writeAndVerify, byte] of [
     ['10', cdb.writeAndVerify10, 1],
@@ -15,7 +17,7 @@ describe('WRITE AND VERIFY', () => {
         for (const bytchk of [0, 1]) {
           const disk = new TestDisk();
           const data = pattern(1024);
-          await good(readyUnit(disk), writeAndVerify(3, 2, { bytchk, dpo: true }), data);
+          await good(readyUnit(disk, everything), writeAndVerify(3, 2, { bytchk, dpo: true }), data);
           expect([...disk.bytes.subarray(1536, 2560)]).to.deep.equal([...data]);
           expect(disk.calls.map((call) => call.split(' ')[0])).to.deep.equal(['write', 'flush', 'read']);
         }
@@ -26,7 +28,7 @@ describe('WRITE AND VERIFY', () => {
         const forgetful = diskWith(disk, {
           write: (buffer, offset) => disk.bytes.set(buffer.subarray(0, buffer.length - 1), offset),
         });
-        const unit = readyUnit(forgetful);
+        const unit = readyUnit(forgetful, everything);
         const data = new Uint8Array(1024).fill(7);
         await good(unit, writeAndVerify(0, 2), data);
         expect(await refused('e/1d/00', unit, writeAndVerify(0, 2, { bytchk: 1 }), data)).to.include({
@@ -36,7 +38,7 @@ describe('WRITE AND VERIFY', () => {
 
       it('refuses what a write refuses, and other BYTCHKs', async () => {
         const disk = new TestDisk(100);
-        const unit = readyUnit(disk);
+        const unit = readyUnit(disk, everything);
         for (const bytchk of [2, 3]) {
           const { field } = await refused(
             '5/24/00',
@@ -51,14 +53,17 @@ describe('WRITE AND VERIFY', () => {
         await refused('5/0e/03', unit, writeAndVerify(0, 2), new Uint8Array(512));
         await good(unit, writeAndVerify(100, 0));
         expect(disk.calls).to.deep.equal([]);
-        const readOnly = readyUnit(diskWith(new TestDisk(), { readOnly: true }));
+        const readOnly = readyUnit(diskWith(new TestDisk(), { readOnly: true }), everything);
         await refused('7/27/00', readOnly, writeAndVerify(0, 1), new Uint8Array(512));
       });
 
       it('stores and compares the blocks that came where the residual is told', async () => {
         const disk = new TestDisk();
         const command = new TestCommand(writeAndVerify(0, 2, { bytchk: 1 }), { out: [pattern(512)] });
-        const answer = await submit(readyUnit(disk), Object.assign(command, { reportsResidual: true }));
+        const answer = await submit(
+          readyUnit(disk, everything),
+          Object.assign(command, { reportsResidual: true }),
+        );
         expect(answer.status).to.equal(0);
         expect(disk.calls).to.include('write 0+512 fua');
       });

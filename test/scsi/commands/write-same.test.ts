@@ -77,7 +77,7 @@ describe('WRITE SAME', () => {
 
   it('refuses Data-Out of more than a block: it was meant for something else', async () => {
     await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame10(0, 2), new Uint8Array(1024));
-    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame32(0, 2), new Uint8Array(1024));
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame16(0, 2), new Uint8Array(1024));
   });
 
   it('of 10 bytes has no NDOB', async () => {
