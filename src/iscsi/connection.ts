@@ -69,6 +69,9 @@ export class Connection implements PduSink {
   readonly peer: string;
   /** Once the login is over. */
   session: Session | undefined;
+  /** Settles when the connection is closed. */
+  readonly ended: Promise<void>;
+  #settle!: () => void;
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
   readonly #output: PduOutput;
@@ -88,6 +91,7 @@ export class Connection implements PduSink {
 
   constructor(socket: Socket, host: ConnectionHost) {
     this.#socket = socket;
+    this.ended = new Promise((resolve) => (this.#settle = resolve));
     this.#host = host;
     this.peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     this.#output = new PduOutput(socket, host.pool, (charge) => this.session?.uncharge(charge));
@@ -282,6 +286,11 @@ export class Connection implements PduSink {
       return this.#abandon('the initiator takes no data');
     }
     if (this.#socket.isPaused()) return;
+    if (!this.session.terms.target) {
+      // NOP-In has no place in a discovery session (RFC 7143 4.3): it has its time, and that is all.
+      if (now - this.#lastReceived > pingAfter + pingTimeout) this.#abandon('a discovery that asks nothing');
+      return;
+    }
     if (this.#pinged !== 0) {
       if (now - this.#pinged > pingTimeout) this.#abandon('the initiator does not answer');
     } else if (now - this.#lastReceived > pingAfter) {
@@ -328,5 +337,6 @@ export class Connection implements PduSink {
     this.#endSession();
     this.#socket.destroy();
     this.#host.closed(this);
+    this.#settle();
   }
 }

@@ -52,8 +52,8 @@ export interface TargetOptions {
 
 const MIB = 1024 * 1024;
 const TICK = 1000;
-/** How long a new session waits for the commands of the one it replaces. */
-const REPLACE_TIMEOUT = 10_000;
+/** How long the commands of a session that ends are waited for. */
+const ABORT_TIMEOUT = 10_000;
 /** RFC 7143 4.2.7. */
 const namePattern = /^(iqn\.[a-z0-9.:_-]+|eui\.[0-9a-f]{16}|naa\.([0-9a-f]{16}|[0-9a-f]{32}))$/;
 
@@ -68,8 +68,12 @@ function checkAuthentication({ user, password, mutualUser, mutualPassword }: Cha
   if (mutualPassword === password) throw new RangeError('the passwords of the two directions must differ');
 }
 
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+/** Wait for `promise`, but no longer than so many milliseconds. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
 }
 
 /**
@@ -114,7 +118,12 @@ export class IscsiTarget {
     try {
       for (const [index, portal] of options.portals.entries()) {
         target.#portals.push(
-          await Portal.open(portal, index + 1, (socket, from) => target.#connected(socket, from)),
+          await Portal.open(
+            portal,
+            index + 1,
+            (socket, from) => target.#connected(socket, from),
+            (error) => target.#log.warn(`an iSCSI connection could not be taken: ${error.message}`),
+          ),
         );
       }
     } catch (error) {
@@ -183,12 +192,9 @@ export class IscsiTarget {
     if (concerned.length === 0) return;
     const sessions = concerned.map((connection) => connection.session);
     for (const connection of concerned) connection.requestLogout(Math.ceil(grace / 1000));
-    const deadline = Date.now() + grace;
-    while (Date.now() < deadline && concerned.some((connection) => this.#connections.has(connection))) {
-      await delay(Math.min(20, grace));
-    }
+    await within(grace, Promise.all(concerned.map((connection) => connection.ended)));
     for (const connection of concerned) connection.close('the target is closed');
-    await Promise.all(sessions.map((session) => session?.ended ?? Promise.resolve()));
+    await within(ABORT_TIMEOUT, Promise.all(sessions.map((session) => session?.ended ?? Promise.resolve())));
   }
 
   #tick(): void {
@@ -257,7 +263,7 @@ export class IscsiTarget {
       }
       if (!joined) return loginStatus.sessionDoesNotExist;
       replaced.terms.disconnect('its initiator logged in anew');
-      await Promise.race([replaced.ended, delay(REPLACE_TIMEOUT)]);
+      await within(ABORT_TIMEOUT, replaced.ended);
     }
     if (!joined) return loginStatus.sessionDoesNotExist;
     if (targetName !== undefined && this.#targets.get(targetName) !== target)

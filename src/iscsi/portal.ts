@@ -37,15 +37,18 @@ export class Portal {
 
   /**
    * @param connected told of each connection
+   * @param failed told of a connection that could not be taken
    * @throws the error of listen(2)
    */
   static async open(
     options: PortalOptions,
     place: number,
     connected: (socket: Socket, portal: Portal) => void,
+    failed: (error: Error) => void,
   ): Promise<Portal> {
     const server = createServer({ noDelay: true });
     const portal = new Portal(options, place, server);
+    server.on('connection', (socket) => connected(socket, portal));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host: options.host, port: options.port }, () => {
@@ -53,7 +56,8 @@ export class Portal {
         resolve();
       });
     });
-    server.on('connection', (socket) => connected(socket, portal));
+    // accept(2) fails where there are no descriptors left; those who are connected go on.
+    server.on('error', failed);
     return portal;
   }
 

@@ -8,6 +8,7 @@ import { answerForAbsentUnit, reportLuns } from './absent-unit.js';
 import type { BufferPool } from './buffer-pool.js';
 import { decodeCommand } from './command-pdu.js';
 import { CommandTask, type TaskOwner } from './command-task.js';
+import { CommandOrder } from './command-order.js';
 import { CommandWindow } from './command-window.js';
 import { dataInSize, prepareDataIn } from './data-in.js';
 import { addDataOut, closeDataOut, dataOutFault, requestDataOut, takeDataOutPdu } from './data-out.js';
@@ -54,14 +55,6 @@ export interface RequestHandlers {
   logout(session: Session, bytes: Buffer, at: number): void;
 }
 
-interface HeldPdu {
-  readonly bytes: Buffer;
-  readonly at: number;
-  readonly ahsLength: number;
-  readonly dataStart: number;
-  readonly dataLength: number;
-}
-
 /** SCSI commands beyond the window, which only immediate delivery allows. */
 const EXTRA_IMMEDIATE = 64;
 
@@ -72,6 +65,7 @@ const PARAMETER_DATA = 65536 * 4;
 export class Session implements TaskOwner {
   readonly terms: SessionTerms;
   readonly window: CommandWindow;
+  readonly order: CommandOrder;
   /** By initiator task tag. */
   readonly tasks = new Map<number, CommandTask>();
   closed = false;
@@ -85,7 +79,6 @@ export class Session implements TaskOwner {
   #used = 0;
   readonly #waiting: CommandTask[] = [];
   #pumping = false;
-  readonly #held = new Map<number, HeldPdu | 'aborted'>();
   readonly #free: CommandTask[] = [];
   readonly #residual: Residual = { flags: 0, residual: 0 };
 
@@ -93,6 +86,7 @@ export class Session implements TaskOwner {
     this.terms = terms;
     this.#handlers = handlers;
     this.window = new CommandWindow(terms.cmdSn);
+    this.order = new CommandOrder(this.window, this.#execute);
     const { parameters, statSn, output } = terms;
     this.writer = new ResponseWriter(parameters, statSn + 1, this.window, output, () => this.#openWindow());
     this.#openWindow();
@@ -120,53 +114,21 @@ export class Session implements TaskOwner {
     } else if (code === pduOpcode.loginRequest) {
       this.writer.reject(rejectReason.protocolError, bytes, at);
     } else if ((bytes[at] & IMMEDIATE) !== 0) {
-      this.#execute(code, bytes, at, ahsLength, dataStart, dataLength);
+      this.#execute(bytes, at, ahsLength, dataStart, dataLength);
     } else {
-      const cmdSn = readUint32(bytes, at + 24);
-      if (cmdSn !== this.window.expected) {
-        // Ahead of its turn: kept until the gap is filled. Outside of the window: ignored (RFC 7143 4.2.2.1).
-        if (!this.window.admits(cmdSn) || this.#held.has(cmdSn)) return;
-        this.#held.set(cmdSn, { bytes, at, ahsLength, dataStart, dataLength });
-        return;
-      }
-      this.window.advance();
-      this.#execute(code, bytes, at, ahsLength, dataStart, dataLength);
-      if (this.#held.size > 0) this.#executeHeld();
+      this.order.take(bytes, at, ahsLength, dataStart, dataLength);
     }
   }
 
-  #executeHeld(): void {
-    for (;;) {
-      if (this.closed) return;
-      const held = this.#held.get(this.window.expected);
-      if (!held) return;
-      this.#held.delete(this.window.expected);
-      this.window.advance();
-      if (held === 'aborted') continue;
-      const { bytes, at, ahsLength, dataStart, dataLength } = held;
-      this.#execute(bytes[at] & 0x3f, bytes, at, ahsLength, dataStart, dataLength);
-    }
-  }
-
-  /**
-   * ABORT TASK of a command that has not come (RFC 7143 11.5.1): its number counts as received.
-   * @returns false where the number is outside of the window
-   */
-  skip(cmdSn: number): boolean {
-    if (!this.window.admits(cmdSn)) return false;
-    this.#held.set(cmdSn, 'aborted');
-    this.#executeHeld();
-    return true;
-  }
-
-  #execute(
-    code: number,
+  readonly #execute = (
     bytes: Buffer,
     at: number,
     ahsLength: number,
     dataStart: number,
     dataLength: number,
-  ): void {
+  ): void => {
+    if (this.closed) return;
+    const code = bytes[at] & 0x3f;
     if (code === pduOpcode.scsiCommand) {
       this.#scsiCommand(bytes, at, ahsLength, dataStart, dataLength);
     } else if (code === pduOpcode.nopOut) {
@@ -179,7 +141,7 @@ export class Session implements TaskOwner {
     } else {
       this.#handlers.logout(this, bytes, at);
     }
-  }
+  };
 
   #scsiCommand(bytes: Buffer, at: number, ahsLength: number, dataStart: number, dataLength: number): void {
     const itt = readUint32(bytes, at + 16);
@@ -441,7 +403,7 @@ export class Session implements TaskOwner {
 
   async #close(): Promise<void> {
     this.closed = this.writer.closed = true;
-    this.#held.clear();
+    this.order.clear();
     for (const task of [...this.tasks.values()]) {
       if (task.state === 'collecting' || task.state === 'waiting') this.drop(task);
       else task.silent = true;

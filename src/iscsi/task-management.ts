@@ -17,6 +17,7 @@ export interface TaskManagementRequest {
   readonly lun: number;
   readonly itt: number;
   readonly referencedTaskTag: number;
+  readonly cmdSn: number;
   readonly refCmdSn: number;
 }
 
@@ -42,7 +43,7 @@ function dropEverywhere(by: Session, target: TargetNode, lun: number): void {
 async function abortTask(session: Session, request: TaskManagementRequest): Promise<number> {
   const { complete, taskDoesNotExist } = taskManagementResponse;
   const task = session.tasks.get(request.referencedTaskTag);
-  if (!task) return session.skip(request.refCmdSn) ? complete : taskDoesNotExist;
+  if (!task) return session.order.skip(request.refCmdSn, request.cmdSn) ? complete : taskDoesNotExist;
   if (task.lun !== request.lun) return taskDoesNotExist;
   if (task.state !== 'running') {
     session.drop(task);
@@ -115,6 +116,7 @@ export async function manageTasks(
     lun: decodeLun(bytes, at + 8),
     itt: readUint32(bytes, at + 16),
     referencedTaskTag: readUint32(bytes, at + 20),
+    cmdSn: readUint32(bytes, at + 24),
     refCmdSn: readUint32(bytes, at + 32),
   };
   let answer: number;
