@@ -159,6 +159,8 @@ export async function copyBytes(
       await writeBytes(unit, offset, bytes, writing);
       operation.bytes += length;
       operation.transfers += 2;
+      // Where all verbs are synchronous nothing else would have its turn until the copy is over.
+      await unit.pause();
     }
     await afterZeroing(unit, undefined, writing);
   };
@@ -191,6 +193,7 @@ export async function zeroBytes(
       else await disk.writeZeroes!(offset + at, rest, false, context);
       operation.bytes += rest;
       operation.transfers++;
+      await unit.pause();
     }
     await afterZeroing(unit, undefined, context);
   };

@@ -209,6 +209,18 @@ describe('Parameter lists with any bytes changed', () => {
   });
 });
 
+describe('A copy', () => {
+  it('lets others have their turn between its pieces', async () => {
+    let pauses = 0;
+    const unit = readyUnit(new TestDisk(16_384), { pause: () => void pauses++ });
+    const segments = [{ source: 0, destination: 0, blocks: 6144, sourceLba: 0, destinationLba: 8192 }];
+    expect((await extendedCopy(unit, { targets: targetsOf(unit), segments })).status).to.equal(0);
+    expect(pauses).to.equal(3);
+    await writeToken(unit, 1, { token: zeroToken(), ranges: [{ lba: 0, blocks: 4096 }] });
+    expect(pauses).to.equal(5);
+  });
+});
+
 describe('CopyManager', () => {
   it('finds units by each of their designators, and by what they are called now', () => {
     const copyManager = new CopyManager();
