@@ -45,7 +45,10 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly modeStore?: ModeStore;
   /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
   readonly reservationStore?: ReservationStore;
-  /** Logical units that share one can be copied between. Default: one of its own, for copies inside the unit. */
+  /**
+   * Logical units that share one can be copied between: an initiator of any of them can read and write each whose
+   * designator it knows, whatever access to it the transport grants. Default: copies inside the unit only.
+   */
   readonly copyManager?: CopyManager;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
@@ -56,7 +59,7 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
    */
   readonly longCommands?: boolean;
   /**
-   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE): lets other commands have
+   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE) and of a copy: lets other commands have
    * their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
    * busy where the verbs are synchronous.
    */
