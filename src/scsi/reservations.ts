@@ -67,11 +67,6 @@ export class Reservations {
     return this.#store !== undefined;
   }
 
-  /** Whether RESERVE is in effect. */
-  get reserved(): boolean {
-    return this.#reservedBy !== undefined;
-  }
-
   /**
    * @param cdb for commands on which a reservation depends by their fields
    * @throws StatusError where the reservation excludes the command (SPC-4 table 65, SBC-3 table 13)
