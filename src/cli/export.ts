@@ -16,6 +16,7 @@ export interface ExportOptions {
   allowAnyone?: boolean;
   name?: string;
   serial?: string;
+  state?: string;
   size?: string;
   blockSize?: string;
   physicalBlockSize?: string;
@@ -48,10 +49,9 @@ export async function exportDisk(definition: string, options: ExportOptions): Pr
     physicalBlockSize: optionalSize('--physical-block-size', options.physicalBlockSize),
     readOnly: options.readOnly,
     checkedBuffers: options.checkedBuffers,
-    unit: {
-      removable: options.removable,
-      ...(options.serial !== undefined && { serial: options.serial }),
-    },
+    serial: options.serial,
+    state: options.state,
+    unit: { removable: options.removable },
   });
   let target: IscsiTarget;
   try {

@@ -75,6 +75,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     '--allow-anyone',
     'let portals be reached from other machines without CHAP',
   );
+  const stateOption = new Option(
+    '--state <folder>',
+    'keep reservations (APTPL) and saved mode pages of exported disks here',
+  );
   const checkedOption = new Option(
     '--checked-buffers',
     'give handlers private copies of all data, and detach them when a verb is done',
@@ -107,6 +111,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
         .default([], 'none')
         .argParser(collect),
     )
+    .addOption(stateOption)
     .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
     .addHelpText(
       'after',
@@ -131,6 +136,7 @@ The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at o
     .option('--read-only', 'refuse writes')
     .option('--removable', 'a medium that can be ejected')
     .option('--name <iqn>', 'iSCSI name of the target')
+    .addOption(stateOption)
     .option('--serial <text>', 'unit serial number; the world wide name is made of it')
     .addOption(iscsiOption)
     .addOption(chapOption)

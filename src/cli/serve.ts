@@ -19,6 +19,7 @@ export interface ServeOptions {
   tcmu: boolean;
   iscsi: string[];
   export: string[];
+  state?: string;
   chap?: string;
   mutualChap?: string;
   allowAnyone?: boolean;
@@ -60,6 +61,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     tcmu: options.tcmu,
     iscsi,
     exports: options.export,
+    state: options.state,
   });
   await asked;
   await daemon.stop();

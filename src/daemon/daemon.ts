@@ -2,6 +2,7 @@ import type { Device } from '../device/device.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
 import { native } from '../native/addon.js';
+import { CopyManager } from '../scsi/copy-manager.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { ConfigfsDevice } from '../target/configfs.js';
 import { KernelTarget, type DeviceChange, type TargetListener } from '../target/kernel-target.js';
@@ -24,6 +25,8 @@ export interface DaemonOptions extends DeviceSettings {
   readonly iscsi?: IscsiSettings;
   /** Disks for the embedded target alone: `HANDLER/CFGSTRING` each. */
   readonly exports?: readonly string[];
+  /** A directory for what those disks must not forget. */
+  readonly state?: string;
   /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
   readonly drainTimeout?: number;
 }
@@ -46,6 +49,8 @@ export class Daemon implements TargetListener {
   #target: KernelTarget | undefined;
   #iscsi: IscsiTarget | undefined;
   readonly #exports: DiskExport[] = [];
+  /** EXTENDED COPY and its kin reach every disk of this daemon. */
+  readonly #copies = new CopyManager();
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DaemonOptions) {
@@ -83,14 +88,16 @@ export class Daemon implements TargetListener {
 
   async #startIscsi({ portals, auth }: IscsiSettings): Promise<void> {
     this.#iscsi = await IscsiTarget.start({ portals, auth, log: this.#log });
-    const { registry, definitions, checkedBuffers, exports = [] } = this.#options;
+    const { registry, definitions, checkedBuffers, state, exports = [] } = this.#options;
     for (const [index, definition] of exports.entries()) {
       const opened = await DiskExport.open({
         definition,
         registry,
         definitions,
         checkedBuffers,
+        state,
         log: this.#log,
+        unit: { copyManager: this.#copies },
       });
       this.#exports.push(opened);
       const { subtype } = parseDeviceConfig(definition);
@@ -125,7 +132,8 @@ export class Daemon implements TargetListener {
 
   async added(tcmu: TcmuDevice): Promise<void> {
     const configfs = new ConfigfsDevice(tcmu);
-    const device = await openDevice(tcmu, configfs, this.#options.registry, this.#options, this.#log);
+    const settings = { ...this.#options, copyManager: this.#copies };
+    const device = await openDevice(tcmu, configfs, this.#options.registry, settings, this.#log);
     this.#devices.set(tcmu.uio, device);
     device.start();
     this.#offerOverIscsi(nameOf(tcmu), device.unit);

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { checkedDisk } from '../device/checked-disk.js';
+import { StateFile } from '../device/state-file.js';
 import { withProperties, type DiskProperties } from '../device/disk-properties.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import type { Disk, HandlerLog } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
+import type { SavedModePages } from '../scsi/mode-pages.js';
+import type { SavedReservations } from '../scsi/saved-reservations.js';
 import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
 
 export interface DiskExportOptions extends DiskProperties {
@@ -18,6 +23,10 @@ export interface DiskExportOptions extends DiskProperties {
   /** Logical block length in bytes. */
   readonly blockSize?: number;
   readonly checkedBuffers?: boolean;
+  /** Unit serial number. Default: one made of the definition. */
+  readonly serial?: string;
+  /** A directory for what outlives a restart: persistent reservations with APTPL, saved mode pages. */
+  readonly state?: string;
   readonly unit?: LogicalUnitOptions;
 }
 
@@ -27,6 +36,16 @@ const FLUSH_TIMEOUT = 10_000;
 /** 16 hexadecimal digits that stay the same from one run to the next: initiators know a disk by them. */
 function serialOf(definition: string): string {
   return createHash('sha256').update(definition).digest('hex').slice(0, 16);
+}
+
+/** Stores in `directory`, in files named after the unit's serial number. */
+function stores(directory: string | undefined, serial: string): LogicalUnitOptions {
+  if (directory === undefined) return {};
+  const path = (kind: string): string => join(directory, `${encodeURIComponent(serial)}.${kind}.json`);
+  return {
+    reservationStore: new StateFile<SavedReservations>(path('reservations')),
+    modeStore: new StateFile<SavedModePages>(path('modes')),
+  };
 }
 
 /** A logical unit that no kernel knows: a handler's disk, opened for the embedded iSCSI target. */
@@ -48,6 +67,8 @@ export class DiskExport {
     const handler = registry.find(subtype);
     const config = configure(handler, cfgstring, { definitions: options.definitions });
     await handler.check?.(config);
+    if (options.state !== undefined) await mkdir(options.state, { recursive: true, mode: 0o700 });
+    const serial = options.serial ?? serialOf(definition);
     const opened = await handler.open(config, { size, blockSize, log });
     try {
       const disk = withProperties(options.checkedBuffers ? checkedDisk(opened) : opened, {
@@ -55,8 +76,10 @@ export class DiskExport {
         physicalBlockSize,
       });
       const unit = new LogicalUnit(disk, {
-        serial: serialOf(definition),
+        ...stores(options.state, serial),
+        serial,
         log: (message) => log.error(`${definition}: ${message}`),
+        pause: () => new Promise((resolve) => setImmediate(resolve)),
         ...options.unit,
       });
       return new DiskExport(disk, unit, log);
@@ -69,6 +92,7 @@ export class DiskExport {
   /** Flush and close the disk. No command may run any more. Never rejects. */
   async close(): Promise<void> {
     try {
+      await this.unit.close();
       if (this.disk.flush && !this.disk.readOnly) {
         await this.disk.flush({ fua: false, dpo: false, signal: AbortSignal.timeout(FLUSH_TIMEOUT) });
       }

@@ -2,11 +2,12 @@ import { expect } from 'chai';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ReservationFile } from '../../src/device/reservation-file.js';
+import { StateFile } from '../../src/device/state-file.js';
 import * as cdb from '../../src/scsi/cdb.js';
 import { LogicalUnit } from '../../src/scsi/logical-unit.js';
 import { serviceAction } from '../../src/scsi/opcode.js';
 import { reservationType } from '../../src/scsi/reservation-state.js';
+import type { SavedReservations } from '../../src/scsi/saved-reservations.js';
 import { scsiStatus } from '../../src/scsi/status.js';
 import { TestDisk } from '../scsi/support/disk.js';
 import { iscsiNexus } from '../scsi/support/nexus.js';
@@ -14,7 +15,7 @@ import { good, run, senseOf } from '../scsi/support/unit.js';
 
 const KEY = '0123456789abcdef';
 
-describe('ReservationFile', () => {
+describe('StateFile', () => {
   let directory: string;
   let path: string;
 
@@ -30,18 +31,18 @@ describe('ReservationFile', () => {
       registrations: [{ transportId: '00'.repeat(24), port: 1, key: KEY }],
       reservation: { type: 3, holder: 0 },
     } as const;
-    const file = new ReservationFile(path);
+    const file = new StateFile<SavedReservations>(path);
     expect(file.load()).to.equal(undefined);
     await file.save(state);
     expect(file.load()).to.deep.equal(state);
     await file.save({ version: 1, registrations: [] });
-    expect(new ReservationFile(path).load()).to.deep.equal({ version: 1, registrations: [] });
+    expect(new StateFile<SavedReservations>(path).load()).to.deep.equal({ version: 1, registrations: [] });
     expect(readdirSync(directory)).to.deep.equal(['disk.json']);
   });
 
   it('keeps a reservation from one logical unit to the next', async () => {
     const make = (): LogicalUnit =>
-      new LogicalUnit(new TestDisk(), { reservationStore: new ReservationFile(path) });
+      new LogicalUnit(new TestDisk(), { reservationStore: new StateFile<SavedReservations>(path) });
     const [before, after] = [make(), iscsiNexus('iqn.test:a')];
     const holder = iscsiNexus('iqn.test:a');
     before.attentions.take(holder);
@@ -67,7 +68,7 @@ describe('ReservationFile', () => {
     writeFileSync(path, '{"version":1,');
     const messages: string[] = [];
     const options = {
-      reservationStore: new ReservationFile(path),
+      reservationStore: new StateFile<SavedReservations>(path),
       log: (text: string) => messages.push(text),
     };
     expect(new LogicalUnit(new TestDisk(), options).reservations.active).to.equal(false);
@@ -78,7 +79,7 @@ describe('ReservationFile', () => {
   it('fails the command where the file cannot be written, and what it asked for did not happen', async () => {
     const messages: string[] = [];
     const unit = new LogicalUnit(new TestDisk(), {
-      reservationStore: new ReservationFile(join(directory, 'missing', 'disk.json')),
+      reservationStore: new StateFile<SavedReservations>(join(directory, 'missing', 'disk.json')),
       log: (text) => messages.push(text),
     });
     const nexus = iscsiNexus('iqn.test:a');

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { ReservationStore, SavedReservations } from '../scsi/saved-reservations.js';
 
 /**
- * Keeps a logical unit's persistent reservations in a file (APTPL), as JSON. The file is replaced whole: after a
- * crash it holds either the old state or the new one.
+ * Keeps what a logical unit must not forget (persistent reservations with APTPL, saved mode pages) in a file, as
+ * JSON. The file is replaced whole: after a crash it holds either the old state or the new one. What it holds is
+ * checked by whoever loads it.
  */
-export class ReservationFile implements ReservationStore {
+export class StateFile<State> {
   readonly #path: string;
 
   /** @param path in a directory that exists and may be written */
@@ -17,9 +17,9 @@ export class ReservationFile implements ReservationStore {
 
   /**
    * @returns undefined where there is no file
-   * @throws where it cannot be read or is no JSON; the logical unit says so and starts without reservations
+   * @throws where it cannot be read or is no JSON; the logical unit says so and starts afresh
    */
-  load(): SavedReservations | undefined {
+  load(): State | undefined {
     let text: string;
     try {
       text = readFileSync(this.#path, 'utf8');
@@ -28,14 +28,14 @@ export class ReservationFile implements ReservationStore {
       throw error;
     }
     try {
-      return JSON.parse(text) as SavedReservations;
+      return JSON.parse(text) as State;
     } catch (cause) {
       throw new Error(`${this.#path} is no JSON`, { cause });
     }
   }
 
   /** @returns fulfilled when the state is on stable storage */
-  async save(state: SavedReservations): Promise<void> {
+  async save(state: State): Promise<void> {
     const temporary = `${this.#path}.new`;
     try {
       await writeDurably(temporary, `${JSON.stringify(state)}\n`);
