@@ -1,0 +1,172 @@
+import { spawnSync } from 'node:child_process';
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { configurations, exportArguments } from './configurations.mjs';
+import { checkout, startLunette } from './lunette-target.mjs';
+import { installPackages, packageVersion } from './packages.mjs';
+import { cannotPass, report, table, tally, verdict } from './report.mjs';
+import { listTests, runSuite, suiteCommand } from './suite.mjs';
+import { startTgt } from './tgt-target.mjs';
+
+/*
+ * `npm run conformance`: libiscsi's suite against the embedded target, in every configuration, and against tgt.
+ * Prints each configuration as it ends, and at last "N passed, M failed, K skipped"; exits non-zero when a test
+ * failed, or passed in no configuration.
+ */
+
+/**
+ * A target that answers.
+ * @typedef {{ urls: string[], died: () => string | undefined, stop: () => Promise<void> }} RunningTarget
+ */
+
+const usage = `node test/conformance/libiscsi/run.mjs [--config NAME]… [--test GLOB]… [--keep-output DIR] [--no-build]
+
+  --config NAME       run these only: ${configurations.map(({ name }) => name).join(', ')}
+  --test GLOB         run these tests only: Read10.Simple, 'Write*', '*.BeyondEol', …
+  --keep-output DIR   write what the suite printed to DIR, a file for each configuration
+  --no-build          take dist/ as it is
+
+docs/conformance.md is written when everything is run.`;
+
+const say = (text) => process.stdout.write(`${text}\n`);
+
+/** A glob of * and ? over Suite.Test; without a dot it names suites. */
+function globMatcher(glob) {
+  const whole = glob.includes('.') ? glob : `${glob}.*`;
+  const pattern = whole
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const expression = new RegExp(`^${pattern}$`);
+  return (test) => expression.test(test);
+}
+
+function build() {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
+  if (status !== 0) throw new Error('npm run build failed');
+}
+
+/** How a reader of the report starts the same target. */
+function startedWith(configuration) {
+  if (configuration.target === 'lunette') return `lunette ${exportArguments(configuration).join(' ')}`;
+  const { parameters } = configuration;
+  return [
+    'tgtd -f',
+    'tgtadm --lld iscsi --op new --mode target --tid 1 -T IQN',
+    'tgtadm --lld iscsi --op new --mode logicalunit --tid 1 --lun 1 -b disk.img  # 100 MiB',
+    ...(parameters
+      ? [`tgtadm --lld iscsi --op update --mode logicalunit --tid 1 --lun 1 --params ${parameters}`]
+      : []),
+    'tgtadm --lld iscsi --op bind --mode target --tid 1 -I ALL',
+  ].join('\n');
+}
+
+/** URLs without what differs from run to run. */
+function placeholders({ credentials, portals = 1 }) {
+  const user = credentials === undefined ? '' : `${credentials}@`;
+  return Array.from(
+    { length: portals },
+    (_, index) => `iscsi://${user}HOST:PORT${index === 0 ? '' : index + 1}/IQN/LUN`,
+  );
+}
+
+/** @returns {Promise<import('./report.mjs').Run>} */
+async function runConfiguration(configuration, tests, keepOutput) {
+  const began = Date.now();
+  const output =
+    keepOutput === undefined ? undefined : createWriteStream(join(keepOutput, `${configuration.name}.txt`));
+  const target = await (configuration.target === 'tgt' ? startTgt : startLunette)(configuration);
+  let results;
+  let death;
+  try {
+    results = await runSuite({ urls: target.urls, tests, onLine: (line) => output?.write(`${line}\n`) });
+    death = target.died();
+  } finally {
+    await target.stop();
+    output?.end();
+  }
+  const { passed, failed, skipped } = tally(results);
+  const time = ((Date.now() - began) / 1000).toFixed(1);
+  say(`${configuration.name}: ${passed} passed, ${failed} failed, ${skipped} skipped (${time} s)`);
+  if (death !== undefined) say(`the target ${death}`.replace(/^/gm, '    '));
+  if (configuration.target === 'lunette') {
+    for (const { name, outcome, detail } of results.values()) {
+      if (outcome !== 'failed') continue;
+      say(`  ✗ ${name}`);
+      const shown = detail.length > 12 ? [...detail.slice(0, 6), '…', ...detail.slice(-5)] : detail;
+      for (const line of shown) say(`      ${line}`);
+    }
+  }
+  return {
+    configuration,
+    started: startedWith(configuration),
+    command: suiteCommand(placeholders(configuration)),
+    results,
+  };
+}
+
+function chosen(names) {
+  const unknown = names.find((name) => !configurations.some((configuration) => configuration.name === name));
+  if (unknown !== undefined) throw new Error(`--config: there is no '${unknown}'; see --help`);
+  return names.length === 0 ? configurations : configurations.filter(({ name }) => names.includes(name));
+}
+
+async function main() {
+  const { values: options } = parseArgs({
+    options: {
+      config: { type: 'string', multiple: true, default: [] },
+      test: { type: 'string', multiple: true, default: [] },
+      'keep-output': { type: 'string' },
+      'no-build': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (options.help) return say(usage);
+  const selected = chosen(options.config);
+  installPackages();
+  if (!options['no-build']) build();
+  const keepOutput = options['keep-output'] === undefined ? undefined : resolve(options['keep-output']);
+  if (keepOutput !== undefined) mkdirSync(keepOutput, { recursive: true });
+
+  const all = listTests();
+  const globs = options.test.map(globMatcher);
+  const tests = globs.length === 0 ? all : all.filter((test) => globs.some((matches) => matches(test)));
+  if (tests.length === 0) throw new Error(`--test: none of the ${all.length} tests matches`);
+  const stranger = cannotPass.find(({ test }) => !all.includes(test));
+  if (stranger) throw new Error(`cannot-pass.json: the suite has no test '${stranger.test}'`);
+
+  const runs = [];
+  for (const configuration of selected) runs.push(await runConfiguration(configuration, tests, keepOutput));
+
+  say('');
+  say(
+    table([
+      ['Configuration', 'Passed', 'Failed', 'Skipped'],
+      ...runs.map(({ configuration, results }) => {
+        const { passed, failed, skipped } = tally(results);
+        return [configuration.name, `${passed}`, `${failed}`, `${skipped}`];
+      }),
+    ]),
+  );
+  const everything = selected.length === configurations.length && tests.length === all.length;
+  if (everything) {
+    const versions = `The suite is Debian’s libiscsi-bin ${packageVersion('libiscsi-bin')}, tgt is ${packageVersion('tgt')}`;
+    writeFileSync(join(checkout, 'docs/conformance.md'), report({ versions, tests, runs }));
+    say('\ndocs/conformance.md is written');
+  }
+  const { passed, failed, never, argued } = verdict(tests, runs);
+  if (never.length > 0) say(`\npassed in no configuration: ${never.join(', ')}`);
+  if (failed.length > 0) say(`\nfailed: ${failed.join(', ')}`);
+  say(`\n${passed.length} passed, ${failed.length} failed, ${never.length + argued.length} skipped`);
+  if (failed.length > 0 || (everything && never.length > 0)) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`conformance: ${error.message}`);
+  say('0 passed, 1 failed, 0 skipped');
+  process.exitCode = 1;
+}
