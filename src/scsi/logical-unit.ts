@@ -47,7 +47,7 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly reservationStore?: ReservationStore;
   /**
    * Logical units that share one can be copied between: an initiator of any of them can read and write each whose
-   * designator it knows, whatever access to it the transport grants. Default: copies inside the unit only.
+   * designator it knows, also where the transport does not let it log in. Default: copies inside the unit only.
    */
   readonly copyManager?: CopyManager;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
@@ -59,8 +59,8 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
    */
   readonly longCommands?: boolean;
   /**
-   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE) and of a copy: lets other commands have
-   * their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
+   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE) and of a copy: lets other
+   * commands have their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
    * busy where the verbs are synchronous.
    */
   readonly pause?: () => void | Promise<void>;
