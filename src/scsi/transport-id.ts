@@ -37,8 +37,10 @@ function canonicalTransportId(transportId: Uint8Array): string {
   if ((transportId[0] & 0x0f) !== ISCSI) return hex(transportId);
   const end = transportId.indexOf(0, 4);
   const name = String.fromCharCode(...transportId.subarray(4, end === -1 ? transportId.length : end));
-  // iSCSI names are compared without regard to case (RFC 7143 4.2.7.1), and so is a hexadecimal ISID.
-  return `${hex(transportId.subarray(0, 1))}:${name.toLowerCase()}`;
+  // iSCSI names are compared without regard to case (RFC 7143 4.2.7.1), and so is a hexadecimal ISID;
+  // letters of ASCII only, as these are bytes.
+  const folded = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return `${hex(transportId.subarray(0, 1))}:${folded}`;
 }
 
 /** What READ FULL STATUS shows of an initiator whose transport has no TransportIDs: a device's name. */
