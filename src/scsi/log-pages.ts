@@ -90,7 +90,11 @@ function generalStatistics({ statistics: { reads, writes }, blockSize }: Unit): 
   writeUint64(value, 8, writes.commands);
   writeUint64(value, 16, Math.floor(writes.bytes / blockSize)); // received
   writeUint64(value, 24, Math.floor(reads.bytes / blockSize)); // transmitted
-  return [{ code: 0x0001, value, format: 'list' }];
+  return [
+    { code: 0x0001, value, format: 'list' },
+    { code: 0x0002, value: new Uint8Array(8), format: 'list' }, // idle time
+    { code: 0x0003, value: new Uint8Array(8), format: 'list' }, // time interval
+  ];
 }
 
 /** All but page 00h, in the order of their codes. */

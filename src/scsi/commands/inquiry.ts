@@ -24,6 +24,7 @@ function standardData({ identity, medium, portGroups }: Unit, { port }: Nexus): 
   data[4] = data.length - 5;
   if (portGroups) data[5] = IMPLICIT_AND_EXPLICIT;
   data[5] |= 0x08; // 3PC: third-party copy
+  if (portGroups && portGroups.ports.length > 1) data[6] = 0x10; // MULTIP
   data[7] = 0x02; // CMDQUE: the SAM task management model
   data.set(padded(identity.vendor, 8), 8);
   data.set(padded(identity.product, 16), 16);

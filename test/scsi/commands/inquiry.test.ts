@@ -24,7 +24,10 @@ describe('INQUIRY', () => {
     const through = { name: 'iqn.test:one', port };
     const data = await good(unit, cdb.inquiry(96), undefined, { nexus: through });
     expect(Buffer.from(data.subarray(58, 68)).toString('hex')).to.equal('00a0046004c009600000');
-    expect(data[5]).to.equal(0x38);
+    expect([...data.subarray(5, 7)]).to.deep.equal([0x38, 0]);
+    const several = new TargetPortGroups([port, { ...port, relativeId: 2 }]);
+    const multiple = await good(readyUnit(new TestDisk(), { portGroups: several }), cdb.inquiry(96));
+    expect(multiple[6], 'MULTIP').to.equal(0x10);
   });
 
   it('cuts long names, fills short ones with blanks, and replaces what is not ASCII', async () => {
