@@ -66,10 +66,9 @@ export function writeSame(unit: Unit, command: ScsiCommand, definition: CommandD
   if (unmap && !disk.unmap) throw invalidFieldInCdb(byte, 'the disk cannot unmap', 3);
   const noData = definition.opcode !== opcode.writeSame10 && (cdb[byte] & flag.ndob) !== 0;
   const lba = definition.address!.lba(cdb);
-  const blocks = definition.address!.blocks(cdb);
-  // WSNZ of VPD page B0h: 0 does not mean "to the end" here.
-  if (blocks === 0) throw invalidFieldInCdb(lengthByte(definition), 'a number of blocks is needed');
-  checkRange(unit, lba, blocks);
+  checkRange(unit, lba, definition.address!.blocks(cdb));
+  // 0 means to the end of the medium; WSNZ of VPD page B0h is not set.
+  const blocks = definition.address!.blocks(cdb) || unit.blocks - lba;
   if (blocks > limits.maxWriteSameBlocks) {
     throw invalidFieldInCdb(
       lengthByte(definition),
@@ -80,6 +79,7 @@ export function writeSame(unit: Unit, command: ScsiCommand, definition: CommandD
   const block = noData ? new Uint8Array(blockSize) : takeExactDataOut(command, blockSize);
   context.fua = writesThrough(unit);
   context.dpo = false;
+  if (blocks === 0) return;
   const [offset, length] = [lba * blockSize, blocks * blockSize];
   const zero = block.every((byte) => byte === 0) ? zeroing(disk, unmap) : undefined;
   if (!zero) return repeat(unit, command, block, offset, length);

@@ -33,12 +33,21 @@ describe('WRITE SAME', () => {
         }
       });
 
-      it('needs a number of blocks (WSNZ), one block of data, and a range on the disk', async () => {
+      it('takes 0 blocks for all to the end, as far as its limit goes', async () => {
+        const disk = new TestDisk(100);
+        const unit = readyUnit(disk, { maxWriteSameBlocks: 10 });
+        await good(unit, writeSame(90, 0), zeroes);
+        expect(disk.calls).to.deep.equal(['write 46080+5120']);
+        await good(unit, writeSame(100, 0), zeroes);
+        expect(disk.calls).to.have.length(1);
+        const { field } = await refused('5/24/00', unit, writeSame(89, 0), zeroes);
+        expect(field).to.deep.equal({ inCdb: true, byte: writeSame === cdb.writeSame10 ? 7 : 10 });
+        await refused('5/21/00', unit, writeSame(101, 0), zeroes);
+      });
+
+      it('needs one block of data, and a range on the disk', async () => {
         const disk = new TestDisk(100);
         const unit = readyUnit(disk);
-        const length = writeSame === cdb.writeSame10 ? 7 : 10;
-        const { field } = await refused('5/24/00', unit, writeSame(0, 0), zeroes);
-        expect(field).to.deep.equal({ inCdb: true, byte: length });
         await refused('5/0e/03', unit, writeSame(0, 1), new Uint8Array(511));
         await refused('5/21/00', unit, writeSame(99, 2), zeroes);
         await refused('5/21/00', unit, writeSame(0xffff_ffff, 1), zeroes);
