@@ -112,6 +112,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
         .argParser(collect),
     )
     .addOption(stateOption)
+    .option('--copy-between-luns', 'let EXTENDED COPY and ODX go between TCMU LUNs, past LIO’s access lists')
     .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
     .addHelpText(
       'after',

@@ -20,6 +20,7 @@ export interface ServeOptions {
   iscsi: string[];
   export: string[];
   state?: string;
+  copyBetweenLuns?: boolean;
   chap?: string;
   mutualChap?: string;
   allowAnyone?: boolean;
@@ -62,6 +63,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     iscsi,
     exports: options.export,
     state: options.state,
+    copyBetweenLuns: options.copyBetweenLuns,
   });
   await asked;
   await daemon.stop();

@@ -25,6 +25,11 @@ export interface DaemonOptions extends DeviceSettings {
   readonly iscsi?: IscsiSettings;
   /** Disks for the embedded target alone: `HANDLER/CFGSTRING` each. */
   readonly exports?: readonly string[];
+  /**
+   * Let EXTENDED COPY and the token commands go between TCMU devices too. An initiator then reaches, through the
+   * LUN it was given, every other LUN whose name it knows, whatever LIO's access lists say. Default false.
+   */
+  readonly copyBetweenLuns?: boolean;
   /** A directory for what those disks must not forget. */
   readonly state?: string;
   /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
@@ -49,7 +54,7 @@ export class Daemon implements TargetListener {
   #target: KernelTarget | undefined;
   #iscsi: IscsiTarget | undefined;
   readonly #exports: DiskExport[] = [];
-  /** EXTENDED COPY and its kin reach every disk of this daemon. */
+  /** What EXTENDED COPY and its kin may reach. */
   readonly #copies = new CopyManager();
   #stopping: Promise<void> | undefined;
 
@@ -132,7 +137,8 @@ export class Daemon implements TargetListener {
 
   async added(tcmu: TcmuDevice): Promise<void> {
     const configfs = new ConfigfsDevice(tcmu);
-    const settings = { ...this.#options, copyManager: this.#copies };
+    const copyManager = this.#options.copyBetweenLuns ? this.#copies : undefined;
+    const settings = { ...this.#options, copyManager };
     const device = await openDevice(tcmu, configfs, this.#options.registry, settings, this.#log);
     this.#devices.set(tcmu.uio, device);
     device.start();
