@@ -4,6 +4,7 @@
  * @property {string} name
  * @property {string} about one line for docs/conformance.md
  * @property {'lunette' | 'tgt'} target
+ * @property {string} [definition] what `lunette export` exports; a disk in memory unless told
  * @property {string[]} [options] options of `lunette export`
  * @property {string} [credentials] `user%password` of the URL
  * @property {number} [portals] how many; one unless told
@@ -48,7 +49,7 @@ export const unitSize = '100M';
  * @param {Configuration} configuration
  * @returns {string[]} arguments of the `lunette` command
  */
-export function exportArguments({ options = [], portals = 1 }) {
+export function exportArguments({ definition = 'memory', options = [], portals = 1 }) {
   const listen = Array.from({ length: portals }, () => ['--iscsi', portal]).flat();
-  return ['export', 'memory', '--size', unitSize, ...listen, ...options];
+  return ['export', definition, '--size', unitSize, ...listen, ...options];
 }
