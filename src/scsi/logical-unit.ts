@@ -137,6 +137,7 @@ export class LogicalUnit implements Unit {
       // At most what WRITE SAME(10) can ask for: some initiators write as much by WRITE, to have something to erase.
       maxWriteSameBlocks:
         options.maxWriteSameBlocks ?? Math.min(0xffff, ((zeroesItself ? 1024 : 32) * MIB) / blockSize),
+      writeSameToEnd: options.writeSameToEnd ?? false,
       // The field of the CDB has one byte.
       maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };

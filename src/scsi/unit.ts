@@ -32,6 +32,8 @@ export interface UnitLimits {
   /** Block descriptors in one UNMAP. */
   readonly maxUnmapDescriptors: number;
   readonly maxWriteSameBlocks: number;
+  /** WRITE SAME of 0 blocks goes on to the end of the medium (WSNZ is 0); else it is refused. */
+  readonly writeSameToEnd: boolean;
   /** COMPARE AND WRITE: at most 255. */
   readonly maxCompareAndWriteBlocks: number;
 }

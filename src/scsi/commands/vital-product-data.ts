@@ -67,6 +67,7 @@ function blockLimits(unit: Unit): Uint8Array {
   const { disk, blockSize, limits } = unit;
   const data = new Uint8Array(0x3c);
   const inBlocks = (bytes = 0): number => Math.min(0xffff_ffff, Math.floor(bytes / blockSize));
+  data[0] = limits.writeSameToEnd ? 0 : 1; // WSNZ
   data[1] = limits.maxCompareAndWriteBlocks;
   writeUint16(data, 2, Math.min(0xffff, inBlocks(disk.minimumIoSize ?? disk.physicalBlockSize)));
   writeUint32(data, 4, limits.maxTransferBlocks);

@@ -67,8 +67,13 @@ export function writeSame(unit: Unit, command: ScsiCommand, definition: CommandD
   const noData = definition.opcode !== opcode.writeSame10 && (cdb[byte] & flag.ndob) !== 0;
   const lba = definition.address!.lba(cdb);
   checkRange(unit, lba, definition.address!.blocks(cdb));
-  // 0 means to the end of the medium; WSNZ of VPD page B0h is not set.
-  const blocks = definition.address!.blocks(cdb) || unit.blocks - lba;
+  let blocks = definition.address!.blocks(cdb);
+  if (blocks === 0) {
+    // WSNZ of VPD page B0h: 0 blocks is more often a mistake than the rest of the medium.
+    if (!limits.writeSameToEnd)
+      throw invalidFieldInCdb(lengthByte(definition), 'a number of blocks is needed');
+    blocks = unit.blocks - lba;
+  }
   if (blocks > limits.maxWriteSameBlocks) {
     throw invalidFieldInCdb(
       lengthByte(definition),

@@ -76,7 +76,7 @@ describe('vital product data', () => {
   it('gives the block limits of a plain disk', async () => {
     const data = await page(readyUnit(new TestDisk()), 0xb0);
     expect(data).to.have.length(64);
-    expect(data[4]).to.equal(0); // WSNZ: WRITE SAME of 0 blocks is one to the end
+    expect(data[4]).to.equal(1); // WSNZ
     expect(data[5]).to.equal(255); // COMPARE AND WRITE
     expect(data.readUInt16BE(6)).to.equal(0); // granularity
     expect(data.readUInt32BE(8)).to.equal(16384); // 8 MiB

@@ -33,9 +33,10 @@ describe('WRITE SAME', () => {
         }
       });
 
-      it('takes 0 blocks for all to the end, as far as its limit goes', async () => {
+      it('takes 0 blocks for all to the end where it is told so, as far as its limit goes', async () => {
         const disk = new TestDisk(100);
-        const unit = readyUnit(disk, { maxWriteSameBlocks: 10 });
+        const unit = readyUnit(disk, { maxWriteSameBlocks: 10, writeSameToEnd: true });
+        expect((await good(unit, cdb.inquiry(255, 0xb0)))[4], 'WSNZ').to.equal(0);
         await good(unit, writeSame(90, 0), zeroes);
         expect(disk.calls).to.deep.equal(['write 46080+5120']);
         await good(unit, writeSame(100, 0), zeroes);
@@ -45,9 +46,12 @@ describe('WRITE SAME', () => {
         await refused('5/21/00', unit, writeSame(101, 0), zeroes);
       });
 
-      it('needs one block of data, and a range on the disk', async () => {
+      it('needs a number of blocks (WSNZ), one block of data, and a range on the disk', async () => {
         const disk = new TestDisk(100);
         const unit = readyUnit(disk);
+        const length = writeSame === cdb.writeSame10 ? 7 : 10;
+        const { field } = await refused('5/24/00', unit, writeSame(0, 0), zeroes);
+        expect(field).to.deep.equal({ inCdb: true, byte: length });
         await refused('5/0e/03', unit, writeSame(0, 1), new Uint8Array(511));
         await refused('5/21/00', unit, writeSame(99, 2), zeroes);
         await refused('5/21/00', unit, writeSame(0xffff_ffff, 1), zeroes);
