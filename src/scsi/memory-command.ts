@@ -31,6 +31,7 @@ function oneSegment(bytes: Uint8Array): DataBuffer {
 export class MemoryCommand implements ScsiCommand {
   readonly cdb: Uint8Array;
   readonly cdbLength: number;
+  transferLength = 0;
   readonly dataOut: DataBuffer;
   readonly dataIn: DataBuffer;
   readonly context: MutableCommandContext;
