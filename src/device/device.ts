@@ -11,6 +11,8 @@ import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
 import { checkedDisk } from './checked-disk.js';
 import { CommandBudget } from './command-budget.js';
+import { CommandTrace, type TraceListener } from './command-trace.js';
+import { DeviceStatistics } from './statistics.js';
 
 export interface DeviceOptions {
   /** Names the device in logs: `user_0/disk1`. */
@@ -56,6 +58,9 @@ export class Device {
   readonly name: string;
   readonly unit: LogicalUnit;
   readonly disk: Disk;
+  readonly statistics = new DeviceStatistics();
+  /** Made when somebody first looks. */
+  #trace: CommandTrace | undefined;
   readonly #options: DeviceOptions;
   readonly #ring: CommandRing;
   readonly #log: HandlerLog;
@@ -76,7 +81,14 @@ export class Device {
       ...options.unit,
     });
     this.#ring = new CommandRing(region, {
-      onCommand: (command) => this.unit.submit(command, lioNexus),
+      onCommand: (command) => {
+        this.statistics.started(command);
+        this.unit.submit(command, lioNexus);
+      },
+      onAnswer: (command, status, sense) => {
+        const microseconds = this.statistics.completed(command, status, sense);
+        if (this.#trace?.active) this.#trace.record(command, status, sense, microseconds);
+      },
       onTaskManagement: (type, commandIds) => this.#abortTasks(type, commandIds),
       onBroken: (error) => this.#break(error),
       onLateCompletion: (command) => this.#releaseLate(command),
@@ -96,6 +108,20 @@ export class Device {
   /** Commands taken off the ring and not answered yet. */
   get inFlight(): number {
     return this.#ring.inFlight;
+  }
+
+  /**
+   * Hear of every command that is answered, in batches.
+   * @returns call it to hear no more
+   */
+  trace(listener: TraceListener): () => void {
+    const trace = (this.#trace ??= new CommandTrace(this.unit.commands));
+    const stop = trace.listen(listener);
+    this.statistics.measureAll = true;
+    return () => {
+      stop();
+      this.statistics.measureAll = trace.active;
+    };
   }
 
   /** Serve: what waits on the ring first, then each command as it comes. */
@@ -198,6 +224,7 @@ export class Device {
   }
 
   #abortSlow(command: RingCommand, budget: number): void {
+    this.statistics.timedOut();
     const cdb = Array.from(command.cdb.subarray(0, command.cdbLength), (byte) =>
       byte.toString(16).padStart(2, '0'),
     );

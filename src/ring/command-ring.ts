@@ -30,6 +30,11 @@ export interface RingListener {
    * @param type one of `tmrType`
    */
   onTaskManagement?(type: number, commandIds: readonly number[]): void;
+  /**
+   * A command is being answered, in its handler's stead too; called before anything of it is used again. Must not
+   * throw.
+   */
+  onAnswer?(command: RingCommand, status: number, sense: Uint8Array | undefined): void;
   /** Nothing more comes. Called once. */
   onBroken(error: RingError): void;
   /** The verb of a command that had been answered with expire() is done with its buffer. */
@@ -297,6 +302,7 @@ export class CommandRing implements CommandOwner {
     keepBuffer: boolean,
   ): void {
     const expired = command.state === 'expired';
+    this.#listener.onAnswer?.(command, status, sense);
     this.#running[command.id] = undefined;
     this.#inFlight--;
     if (expired) this.#late++;
