@@ -15,6 +15,7 @@
             'native/mapping.cc',
             'native/memory-region.cc',
             'native/netlink-socket.cc',
+            'native/peer-credentials.cc',
             'native/poller.cc',
             'native/region-memory.cc',
             'native/sd-notify.cc',

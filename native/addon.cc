@@ -3,6 +3,7 @@
 #include "file-io.h"
 #include "memory-region.h"
 #include "netlink-socket.h"
+#include "peer-credentials.h"
 #include "sd-notify.h"
 #include "uio-region.h"
 
@@ -16,6 +17,7 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("MemoryRegion", MemoryRegion::Define(env));
   exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
   exports.Set("notify", Napi::Function::New(env, Notify, "notify"));
+  exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
   DefineFileIo(env, exports);
   return exports;
 }

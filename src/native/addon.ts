@@ -96,6 +96,13 @@ export interface NetlinkSocketConstructor {
   new (receiveBuffer: number): NetlinkSocketHandle;
 }
 
+/** Who is at the other end of a Unix socket, as the kernel noted it when the connection was made. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface NativeBinding {
   UioRegion: UioRegionConstructor;
   MemoryRegion: MemoryRegionConstructor;
@@ -105,6 +112,8 @@ export interface NativeBinding {
    * @returns false where no service manager listens
    */
   notify(state: string): boolean;
+  /** SO_PEERCRED of a connected Unix socket. @param fd the socket */
+  peerCredentials(fd: number): PeerCredentials;
   /** fallocate(2) with FALLOC_FL_PUNCH_HOLE|KEEP_SIZE; bytes. */
   punchHole(fd: number, offset: number, length: number): void;
   /** fallocate(2) with FALLOC_FL_ZERO_RANGE|KEEP_SIZE; bytes. */
