@@ -1,8 +1,10 @@
 #include <napi.h>
 
 #include "file-io.h"
+#include "io-flusher.h"
 #include "memory-region.h"
 #include "netlink-socket.h"
+#include "scsi-generic.h"
 #include "peer-credentials.h"
 #include "sd-notify.h"
 #include "uio-region.h"
@@ -17,6 +19,8 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("MemoryRegion", MemoryRegion::Define(env));
   exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
   exports.Set("notify", Napi::Function::New(env, Notify, "notify"));
+  exports.Set("setIoFlusher", Napi::Function::New(env, SetIoFlusher, "setIoFlusher"));
+  exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
   DefineFileIo(env, exports);
   return exports;

@@ -112,6 +112,18 @@ export interface NativeBinding {
    * @returns false where no service manager listens
    */
   notify(state: string): boolean;
+  /**
+   * prctl(2) PR_SET_IO_FLUSHER for every thread of this process, and so for those they start: memory that they ask
+   * for is never got by writing to a disk, which might be one that this process serves.
+   * @returns false where this is not allowed (CAP_SYS_RESOURCE) or the kernel is older than 5.6
+   */
+  setIoFlusher(): boolean;
+  /**
+   * INQUIRY (SPC-4 6.6, standard data) through the sg driver; blocks this thread while it waits.
+   * @param path `/dev/sg0`
+   * @returns undefined where no answer came in that time
+   */
+  inquire(path: string, milliseconds: number): { status: number; sense: Uint8Array } | undefined;
   /** SO_PEERCRED of a connected Unix socket. @param fd the socket */
   peerCredentials(fd: number): PeerCredentials;
   /** fallocate(2) with FALLOC_FL_PUNCH_HOLE|KEEP_SIZE; bytes. */

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace lunette {
+
+/** `inquire` in src/native/addon.ts. */
+Napi::Value Inquire(const Napi::CallbackInfo& info);
+
+}  // namespace lunette
