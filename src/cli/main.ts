@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { bashCompletion } from './completion.js';
 import { DEFAULT_PORTAL } from '../daemon/iscsi-settings.js';
 import type { DemoOptions } from './demo.js';
+import type { DoctorOptions } from './doctor.js';
 import type { ExportOptions } from './export.js';
 import type { HandlersOptions } from './handlers.js';
 import type { ServeOptions } from './serve.js';
@@ -197,6 +198,23 @@ Examples:
     .action(async (name: string | undefined, options: HandlersOptions) =>
       (await import('./handlers.js')).handlers(name, options),
     );
+
+  lunette
+    .command('doctor')
+    .description('find out what is wrong with this host’s TCMU disks, why it matters and how to mend it')
+    .option('--fix', 'run those of the commands by which nobody can lose anything')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sudo lunette doctor
+  $ sudo lunette doctor --fix
+  $ sudo lunette doctor --json
+
+Exit codes: 0 healthy, 1 something was found, or is left after --fix.`,
+    )
+    .action(async (options: DoctorOptions) => (await import('./doctor.js')).doctor(options));
 
   lunette
     .command('completion')

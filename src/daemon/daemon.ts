@@ -13,6 +13,7 @@ import { DiskExport } from './disk-export.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import type { Logger } from './log.js';
 import { openDevice, type DeviceSettings } from './open-device.js';
+import { pingWatchdog } from './watchdog-ping.js';
 
 export interface DaemonOptions extends DeviceSettings {
   readonly registry: HandlerRegistry;
@@ -56,6 +57,7 @@ export class Daemon implements TargetListener {
   readonly #exports: DiskExport[] = [];
   /** What EXTENDED COPY and its kin may reach. */
   readonly #copies = new CopyManager();
+  #endPings = (): void => undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DaemonOptions) {
@@ -77,11 +79,18 @@ export class Daemon implements TargetListener {
       throw error;
     }
     native().notify('READY=1');
+    daemon.#endPings = pingWatchdog();
     options.log.info({ devices: daemon.#devices.size, handlers: options.registry.names() }, 'ready');
     return daemon;
   }
 
   async #startTcmu(): Promise<void> {
+    // Before there are hosts, which inherit it.
+    if (!native().setIoFlusher()) {
+      this.#log.warn(
+        'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
+      );
+    }
     // The bus first: a second daemon is turned away before it touches a device.
     if (this.#options.bus ?? true) this.#service = await this.#offerHandlers();
     this.#target = await KernelTarget.start({
@@ -129,6 +138,7 @@ export class Daemon implements TargetListener {
     this.#devices.clear();
     await Promise.all(this.#exports.map((opened) => opened.close()));
     await this.#service?.close();
+    this.#endPings();
   }
 
   owns(tcmu: TcmuDevice): boolean {

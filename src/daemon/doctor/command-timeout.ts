@@ -1,0 +1,48 @@
+import { shellWord, type Check, type Finding } from './finding.js';
+import { titleOf, type Process } from './processes.js';
+
+/** A command is noticed, and then answered, up to two eighths of its budget late (device/command-budget.ts). */
+const LATENESS = 1.25;
+
+/** Seconds of `--command-timeout`; undefined where the daemon derives its own from the kernel's. */
+export function commandTimeout({ args }: Process): number | undefined {
+  const at = args.findIndex((arg) => /^--command-timeout(=|$)/.test(arg));
+  if (at < 0) return undefined;
+  const value = args[at].includes('=') ? args[at].slice(args[at].indexOf('=') + 1) : args[at + 1];
+  const seconds = Number(value);
+  return Number.isFinite(seconds) ? seconds : undefined;
+}
+
+export const commandTimeoutTooShort: Check = {
+  id: 'command-timeout',
+  readsConfigfs: true,
+  find(host) {
+    const findings: Finding[] = [];
+    for (const device of host.devices()) {
+      const kernel = host.number(host.attribute(device, 'attrib/cmd_time_out')) ?? 0;
+      const [daemon] = device.openers;
+      const handler = daemon && commandTimeout(daemon);
+      if (handler === undefined || kernel === 0) continue;
+      const worst = handler === 0 ? Infinity : handler * LATENESS;
+      if (worst <= kernel) continue;
+      const enough = handler === 0 ? 0 : Math.ceil(worst);
+      const file = shellWord(`${device.directory}/attrib/cmd_time_out`);
+      findings.push({
+        id: 'command-timeout',
+        subject: device.title,
+        what:
+          `LIO gives a command of ${device.title} ${kernel} s (cmd_time_out); ${titleOf(daemon)} gives its handler ` +
+          (handler === 0
+            ? 'all the time it wants'
+            : `${handler} s, and answers after ${worst} s at the latest`),
+        why: 'LIO fails commands that the handler would still have done, and the daemon’s own, clearer answer comes too late',
+        // LIO itself refuses this while the device is exported.
+        fix: { command: `echo ${enough} >${file}`, safe: true },
+        advice:
+          'LIO takes it only while the device has no LUN. Or start the daemon without --command-timeout, or with one of ' +
+          `${Math.floor(kernel / LATENESS)} s`,
+      });
+    }
+    return findings;
+  },
+};

@@ -1,0 +1,40 @@
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+
+/** Longer than the kernel makes a record of /dev/kmsg. */
+const RECORD = 8192;
+/** Records: a reader that is slower than the log's writers must come to an end. */
+const MAX_RECORDS = 100_000;
+
+/**
+ * The kernel's messages, oldest first (Documentation/ABI/testing/dev-kmsg).
+ * @returns nothing where they may not be read
+ */
+export function readKernelLog(path = '/dev/kmsg'): string[] {
+  const lines: string[] = [];
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return lines;
+  }
+  const buffer = Buffer.alloc(RECORD);
+  try {
+    for (let count = 0; count < MAX_RECORDS; count += 1) {
+      let length: number;
+      try {
+        length = readSync(fd, buffer, 0, RECORD, null);
+      } catch (error) {
+        // EPIPE: overwritten before it was read; the next read goes on behind it. EAGAIN: that was the last.
+        if ((error as NodeJS.ErrnoException).code === 'EPIPE') continue;
+        break;
+      }
+      if (length === 0) break;
+      // "6,339,5140900,-;message\n KEY=value"
+      const record = buffer.toString('utf8', 0, length);
+      lines.push(record.slice(record.indexOf(';') + 1).split('\n', 1)[0]);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return lines;
+}

@@ -1,0 +1,28 @@
+import type { Check } from './finding.js';
+
+export const orphanDevice: Check = {
+  id: 'orphan-device',
+  readsConfigfs: true,
+  find(host) {
+    const running = host.daemons().length > 0;
+    return host
+      .devices()
+      .filter(({ uio, openers }) => uio !== undefined && openers.length === 0)
+      .map((device) => {
+        const devConfig = host.read(host.attribute(device, 'attrib/dev_config')) ?? '';
+        const handler = devConfig.split('/', 1)[0];
+        return {
+          id: this.id,
+          subject: device.title,
+          what: `no process serves ${device.title} (${devConfig})`,
+          why: 'its commands wait on the ring until LIO fails them after cmd_time_out',
+          // Which daemon it was, and with which options, only its owner knows.
+          fix: running ? undefined : { command: 'systemctl start lunette', safe: false },
+          advice:
+            (running ? 'a daemon runs and did not open it: its log says why. ' : '') +
+            `It wants the handler '${handler}': start the daemon that has it (lunette serve --handler ... for one ` +
+            'of your own), or delete the storage object with targetcli',
+        };
+      });
+  },
+};
