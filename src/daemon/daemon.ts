@@ -9,11 +9,16 @@ import { KernelTarget, type DeviceChange, type TargetListener } from '../target/
 import { TcmuService } from '../target/tcmu-service.js';
 import type { TcmuDevice } from '../target/uio.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
+import { LocalDevice } from './control/local-device.js';
+import type { LogLevelName } from './control/schema.js';
+import { ControlServer } from './control/server.js';
+import type { ControlDevice, ControlTarget } from './control/target.js';
 import { DiskExport } from './disk-export.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import type { Logger } from './log.js';
 import { openDevice, type DeviceSettings } from './open-device.js';
 import { pingWatchdog } from './watchdog-ping.js';
+import { version } from './version.js';
 
 export interface DaemonOptions extends DeviceSettings {
   readonly registry: HandlerRegistry;
@@ -33,6 +38,8 @@ export interface DaemonOptions extends DeviceSettings {
   readonly copyBetweenLuns?: boolean;
   /** A directory for what those disks must not forget. */
   readonly state?: string;
+  /** Path of the Unix socket by which programs see and control the daemon. Default: there is none. */
+  readonly control?: string;
   /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
   readonly drainTimeout?: number;
 }
@@ -47,10 +54,12 @@ function nameOf(tcmu: TcmuDevice): string {
 }
 
 /** Serves every TCMU device of this host whose subtype names one of the registry's handlers. */
-export class Daemon implements TargetListener {
+export class Daemon implements TargetListener, ControlTarget {
+  readonly version = version;
   readonly #options: DaemonOptions;
   readonly #log: Logger;
-  readonly #devices = new Map<string, Device>();
+  readonly #devices = new Map<string, { readonly device: Device; readonly control: ControlDevice }>();
+  #control: ControlServer | undefined;
   #service: TcmuService | undefined;
   #target: KernelTarget | undefined;
   #iscsi: IscsiTarget | undefined;
@@ -72,6 +81,11 @@ export class Daemon implements TargetListener {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
     try {
+      // The control socket first: a second daemon is turned away before it touches anything.
+      if (options.control !== undefined) {
+        const { control: path, log } = options;
+        daemon.#control = await ControlServer.start({ path, target: daemon, log });
+      }
       if (options.iscsi) await daemon.#startIscsi(options.iscsi);
       if (options.tcmu ?? true) await daemon.#startTcmu();
     } catch (error) {
@@ -132,13 +146,30 @@ export class Daemon implements TargetListener {
 
   async #stop(): Promise<void> {
     native().notify('STOPPING=1');
+    await this.#control?.close();
     await this.#target?.close();
     await this.#iscsi?.close();
-    await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
+    await Promise.all(
+      [...this.#devices.values()].map(({ device }) => device.close(this.#options.drainTimeout)),
+    );
     this.#devices.clear();
     await Promise.all(this.#exports.map((opened) => opened.close()));
     await this.#service?.close();
     this.#endPings();
+  }
+
+  /** The TCMU devices that are served. */
+  devices(): readonly ControlDevice[] {
+    return Array.from(this.#devices.values(), ({ control }) => control);
+  }
+
+  get logLevel(): LogLevelName {
+    return this.#log.level as LogLevelName;
+  }
+
+  set logLevel(level: LogLevelName) {
+    this.#log.level = level;
+    this.#log.info({ level }, `log level set to ${level}`);
   }
 
   owns(tcmu: TcmuDevice): boolean {
@@ -150,7 +181,7 @@ export class Daemon implements TargetListener {
     const copyManager = this.#options.copyBetweenLuns ? this.#copies : undefined;
     const settings = { ...this.#options, copyManager };
     const device = await openDevice(tcmu, configfs, this.#options.registry, settings, this.#log);
-    this.#devices.set(tcmu.uio, device);
+    this.#devices.set(tcmu.uio, { device, control: new LocalDevice(device, tcmu) });
     device.start();
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
     this.#log.info(
@@ -160,7 +191,7 @@ export class Daemon implements TargetListener {
   }
 
   async removed(tcmu: TcmuDevice): Promise<void> {
-    const device = this.#devices.get(tcmu.uio);
+    const device = this.#devices.get(tcmu.uio)?.device;
     if (!device) return;
     this.#devices.delete(tcmu.uio);
     await this.#iscsi?.remove(nameOf(tcmu));
@@ -169,7 +200,7 @@ export class Daemon implements TargetListener {
   }
 
   async reconfigured(tcmu: TcmuDevice, change: DeviceChange): Promise<void> {
-    const device = this.#devices.get(tcmu.uio);
+    const device = this.#devices.get(tcmu.uio)?.device;
     if (!device) throw refusal('ENODEV', `${tcmu.hba}/${tcmu.name} is not served here`);
     if (change.devConfig !== undefined) {
       throw refusal(

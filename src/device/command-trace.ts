@@ -25,6 +25,8 @@ export interface TraceBatch {
   readonly commands: readonly TracedCommand[];
   /** Commands that are missing because they came too fast. */
   readonly dropped: number;
+  /** The device is closed: this is the last batch. */
+  readonly ended: boolean;
 }
 
 export type TraceListener = (batch: TraceBatch) => void;
@@ -109,9 +111,20 @@ export class CommandTrace {
   }
 
   #drain(): void {
-    if (this.#count === 0 && this.#dropped === 0) return;
+    if (this.#count > 0 || this.#dropped > 0) this.#tell(false);
+  }
+
+  /** The device is closed. */
+  close(): void {
+    if (!this.active) return;
+    this.#tell(true);
+    this.#listeners.clear();
+    this.#stop();
+  }
+
+  #tell(ended: boolean): void {
     const commands = Array.from({ length: this.#count }, (_, index) => this.#at(index));
-    const batch: TraceBatch = { commands, dropped: this.#dropped };
+    const batch: TraceBatch = { commands, dropped: this.#dropped, ended };
     this.#count = this.#dropped = 0;
     for (const listener of this.#listeners) listener(batch);
   }

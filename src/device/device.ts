@@ -1,6 +1,7 @@
 import type { Disk, Done, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
-import { CommandRing } from '../ring/command-ring.js';
+import { CommandRing, type RecoveryOutcome, type RingListener } from '../ring/command-ring.js';
+import type { Journal } from '../ring/journal.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RingCommand } from '../ring/ring-command.js';
 import type { RingRegion } from '../ring/region.js';
@@ -11,6 +12,7 @@ import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
 import { checkedDisk } from './checked-disk.js';
 import { CommandBudget } from './command-budget.js';
+import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
 import { DeviceStatistics } from './statistics.js';
 
@@ -30,6 +32,16 @@ export interface DeviceOptions {
   readonly freeKeptBuffer?: (commandId: number) => void;
   /** The ring cannot be trusted any more; the device serves nothing until it is opened anew. */
   readonly onBroken?: (error: RingError) => void;
+  /** Lets a later process go on with the commands that this one leaves unfinished when it dies. */
+  readonly journal?: DeviceJournal;
+}
+
+export interface DeviceJournal {
+  readonly journal: Journal;
+  /** Empty the ring: initiators send again what was on it (configfs action/reset_ring). */
+  readonly resetRing: () => void;
+  /** Unmap it. */
+  readonly close: () => void;
 }
 
 export type DeviceState = 'new' | 'serving' | 'paused' | 'broken' | 'closing' | 'closed';
@@ -53,12 +65,19 @@ async function endsWithin(milliseconds: number, done: Done): Promise<boolean> {
   }
 }
 
+/** A command's CDB: `28 00 …`. */
+function hex({ cdb, cdbLength }: RingCommand): string {
+  return Array.from(cdb.subarray(0, cdbLength), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
 /** One live logical unit: a ring on one side, a handler's disk on the other. */
 export class Device {
   readonly name: string;
   readonly unit: LogicalUnit;
   readonly disk: Disk;
   readonly statistics = new DeviceStatistics();
+  /** Milliseconds a command may take; 0 for ever. */
+  readonly commandTimeout: number;
   /** Made when somebody first looks. */
   #trace: CommandTrace | undefined;
   readonly #options: DeviceOptions;
@@ -72,6 +91,7 @@ export class Device {
   constructor(options: DeviceOptions) {
     const { name, region, log, commandTimeout = 25_000 } = options;
     this.name = name;
+    this.commandTimeout = commandTimeout;
     this.#options = options;
     this.#log = log;
     this.disk = options.checkedBuffers ? checkedDisk(options.disk) : options.disk;
@@ -80,7 +100,8 @@ export class Device {
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
-    this.#ring = new CommandRing(region, {
+    const idempotence = new Idempotence(this.disk.vendorCommands);
+    const listener: RingListener = {
       onCommand: (command) => {
         this.statistics.started(command);
         this.unit.submit(command, lioNexus);
@@ -92,7 +113,21 @@ export class Device {
       onTaskManagement: (type, commandIds) => this.#abortTasks(type, commandIds),
       onBroken: (error) => this.#break(error),
       onLateCompletion: (command) => this.#releaseLate(command),
-    });
+      onInterrupted: (command) => {
+        this.statistics.started(command);
+        this.#failInterrupted(command);
+      },
+      onRecovery: (outcome) => this.#recovered(outcome),
+    };
+    this.#ring = new CommandRing(
+      region,
+      listener,
+      options.journal && {
+        journal: options.journal.journal,
+        isIdempotent: (cdb) => idempotence.isIdempotent(cdb),
+        resetRing: options.journal.resetRing,
+      },
+    );
     if (commandTimeout > 0) {
       this.#budget = new CommandBudget(this.#ring, commandTimeout, {
         abort: (command) => this.#abortSlow(command, commandTimeout),
@@ -186,7 +221,9 @@ export class Device {
     await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
     this.#state = 'closed';
+    this.#trace?.close();
     this.#ring.close();
+    this.#options.journal?.close();
     await this.#finishDisk('flush', drainTimeout);
     if (this.#ring.late > 0) {
       // A verb still holds a view of the region. Unmapping now would let it write into unmapped memory.
@@ -223,13 +260,35 @@ export class Device {
     }
   }
 
+  /** What the device's commands were when it was opened. */
+  #recovered(outcome: RecoveryOutcome): void {
+    if (outcome.kind === 'reset') {
+      this.#log.warn(
+        `${this.name}: the ring was reset, and initiators send their commands again: ${outcome.reason}`,
+      );
+    } else if (outcome.kind === 'resumed') {
+      // To the initiator nothing was powered on: the unit goes on where it was.
+      this.unit.attentions.take(lioNexus);
+      this.#log.info(`${this.name}: going on with ${outcome.unfinished} unfinished commands`);
+    }
+  }
+
+  /** A command that must not run twice, and had begun to run when the process before this one died. */
+  #failInterrupted(command: RingCommand): void {
+    this.#log.warn(
+      `${this.name}: command ${command.id} (${hex(command)}) was interrupted, and may not run twice: aborted`,
+    );
+    const { senseFormat } = this.unit.modes;
+    command.complete(
+      scsiStatus.checkCondition,
+      encodeSense(senseKey.abortedCommand, additionalSense.none, {}, senseFormat),
+    );
+  }
+
   #abortSlow(command: RingCommand, budget: number): void {
     this.statistics.timedOut();
-    const cdb = Array.from(command.cdb.subarray(0, command.cdbLength), (byte) =>
-      byte.toString(16).padStart(2, '0'),
-    );
     this.#log.error(
-      `${this.name}: command ${command.id} (${cdb.join(' ')}) took longer than ${budget} ms: aborted`,
+      `${this.name}: command ${command.id} (${hex(command)}) took longer than ${budget} ms: aborted`,
     );
     command.abort(new DOMException(`the command took longer than ${budget} ms`, 'TimeoutError'));
   }
