@@ -168,6 +168,11 @@ export class Background {
     this.takeDeferred(nexus);
   }
 
+  /** Fulfilled when the flushes whose command was answered at once have ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#detached);
+  }
+
   /** Abort what runs and wait for its end. Never rejects. */
   async stop(): Promise<void> {
     const running = this.#running;

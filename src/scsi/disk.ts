@@ -33,6 +33,11 @@ export interface VendorCommand {
   /** CDB usage map (SPC-4 6.35.3): as many bytes as the CDB has, a bit set where the field is read. */
   readonly usage: readonly number[];
   readonly direction: 'none' | 'in' | 'out';
+  /**
+   * Running it again, after a crash left it open how far it had come, does no harm. Default false: it then ends with
+   * ABORTED COMMAND.
+   */
+  readonly idempotent?: boolean;
 }
 
 /** A disk: bytes at offsets. Offsets and lengths are bytes, multiples of `blockSize`, inside `size`. */

@@ -8,6 +8,7 @@ import type { Nexus, ScsiCommand } from './command.js';
 import { CopyManager } from './copy-manager.js';
 import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
+import { attentionsOfChange } from './disk-change.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
 import { invalidFieldInCdb } from './invalid-field.js';
 import { Medium } from './medium.js';
@@ -25,8 +26,9 @@ import { Statistics } from './statistics.js';
 import type { TargetPortGroups } from './target-port-groups.js';
 import { TaskSet } from './task-set.js';
 import { ThirdPartyCopy } from './third-party-copy.js';
-import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
+import { hasWriteCache, type Unit, type UnitIdentity, type UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
+import { unitLimits } from './unit-limits.js';
 
 export interface LogicalUnitOptions extends Partial<UnitLimits> {
   /** T10 vendor identification, at most 8 characters. Default `LUNETTE`. */
@@ -66,8 +68,6 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly pause?: () => void | Promise<void>;
 }
 
-const MIB = 1024 * 1024;
-
 /** What commands of `execute` come over unless they name another. */
 const localNexus: Nexus = { name: 'local' };
 
@@ -80,6 +80,11 @@ function checkSize(size: number, blockSize: number): void {
   throw new RangeError(`size ${size} is not a positive multiple of the block size ${blockSize}`);
 }
 
+function checkDisk(disk: Disk, blockSize: number): void {
+  checkSize(disk.size, blockSize);
+  if (typeof disk.read !== 'function') throw new TypeError('the disk has no `read`');
+}
+
 /**
  * A logical unit (SAM-5 4.8): decodes commands, runs a disk's verbs, answers. No I/O of its own.
  *
@@ -88,14 +93,14 @@ function checkSize(size: number, blockSize: number): void {
  * const { status, dataIn } = await unit.execute(Uint8Array.of(0x12, 0, 0, 0, 96, 0));
  */
 export class LogicalUnit implements Unit {
-  readonly disk: Disk;
+  disk: Disk;
   readonly blockSize: number;
   readonly identity: UnitIdentity;
-  readonly limits: UnitLimits;
+  limits: UnitLimits;
   readonly modes: ModePages;
   readonly attentions = new UnitAttentions();
   readonly locks = new RangeLock();
-  readonly commands: CommandSet;
+  commands: CommandSet;
   readonly tasks = new TaskSet();
   readonly reservations: Reservations;
   readonly background = new Background();
@@ -103,8 +108,9 @@ export class LogicalUnit implements Unit {
   readonly copy: ThirdPartyCopy;
   readonly statistics = new Statistics();
   readonly portGroups: TargetPortGroups | undefined;
-  readonly thresholds: ProvisioningThresholds | undefined;
+  thresholds: ProvisioningThresholds | undefined;
   readonly pause: () => void | Promise<void>;
+  readonly #options: LogicalUnitOptions;
   readonly #log: (message: string) => void;
   readonly #unlisten: (() => void) | undefined;
   #size: number;
@@ -115,8 +121,7 @@ export class LogicalUnit implements Unit {
     if (!isBlockSize(blockSize)) {
       throw new RangeError(`block size ${blockSize} is not a power of two from 512 to 65536`);
     }
-    checkSize(disk.size, blockSize);
-    if (typeof disk.read !== 'function') throw new TypeError('the disk has no `read`');
+    checkDisk(disk, blockSize);
     const { vendor = 'LUNETTE', product = 'DISK', revision = '0001', serial = 'lunette' } = options;
     this.disk = disk;
     this.blockSize = blockSize;
@@ -129,49 +134,109 @@ export class LogicalUnit implements Unit {
       revision,
       serial: typeof serial === 'function' ? serial : () => serial,
     };
-    const zeroesItself = disk.writeZeroes !== undefined || disk.unmap !== undefined;
-    this.limits = {
-      maxTransferBlocks: options.maxTransferBlocks ?? (8 * MIB) / blockSize,
-      maxUnmapBlocks: options.maxUnmapBlocks ?? Math.min(2 ** 20, (4096 * MIB) / blockSize),
-      maxUnmapDescriptors: options.maxUnmapDescriptors ?? 256,
-      // At most what WRITE SAME(10) can ask for: some initiators write as much by WRITE, to have something to erase.
-      maxWriteSameBlocks:
-        options.maxWriteSameBlocks ?? Math.min(0xffff, ((zeroesItself ? 1024 : 32) * MIB) / blockSize),
-      writeSameToEnd: options.writeSameToEnd ?? false,
-      // The field of the CDB has one byte.
-      maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
-    };
+    this.limits = unitLimits(disk, blockSize, options);
     this.portGroups = options.portGroups;
     this.#unlisten = this.portGroups?.listen((by) => {
       this.attentions.establish(additionalSense.asymmetricAccessStateChanged, by);
     });
     this.medium = new Medium(options.removable ?? false);
     this.modes = new ModePages(disk, options.modeStore, this.#log);
-    if (disk.unmap && disk.usage) {
-      this.thresholds = new ProvisioningThresholds(disk, blockSize, this.modes, this.attentions);
-    }
+    this.thresholds = this.#thresholdsOf(disk);
     this.reservations = new Reservations({
       attentions: this.attentions,
       store: options.reservationStore,
       log: (message) => this.#report(message),
     });
+    this.#options = options;
+    this.commands = this.#commandsOf(disk);
+    this.copy = new ThirdPartyCopy(this, options.copyManager ?? new CopyManager());
+  }
+
+  get blocks(): number {
+    return Math.floor(this.#size / this.blockSize);
+  }
+
+  #commandsOf(disk: Disk): CommandSet {
     const features: UnitFeatures = {
       removable: this.medium.removable,
-      portGroups: options.portGroups !== undefined,
-      longCommands: options.longCommands ?? false,
+      portGroups: this.portGroups !== undefined,
+      longCommands: this.#options.longCommands ?? false,
     };
-    this.commands = new CommandSet([
+    return new CommandSet([
       ...commandTable.filter(
         ({ deviceTypes, available }) =>
           deviceTypes.includes(deviceType.directAccess) && (available?.(disk, features) ?? true),
       ),
       ...vendorCommands(disk),
     ]);
-    this.copy = new ThirdPartyCopy(this, options.copyManager ?? new CopyManager());
   }
 
-  get blocks(): number {
-    return Math.floor(this.#size / this.blockSize);
+  #thresholdsOf(disk: Disk): ProvisioningThresholds | undefined {
+    if (!disk.unmap || !disk.usage) return undefined;
+    return new ProvisioningThresholds(disk, this.blockSize, this.modes, this.attentions);
+  }
+
+  /**
+   * Hold back every command that comes. Commands that were started go on.
+   * @returns fulfilled when those have ended, and flushes that were answered early
+   */
+  async quiesce(): Promise<void> {
+    await this.tasks.pause();
+    await this.background.settled();
+  }
+
+  /** End quiesce(): what was held back is started, in the order it came. */
+  resume(): void {
+    this.tasks.resume();
+  }
+
+  /**
+   * Another disk under the same logical unit: reservations, mode pages and what initiators were told stay. What they
+   * can see of the change raises unit attention conditions (SAM-5 5.14). Only between quiesce() and resume(); nothing
+   * was changed where it throws.
+   * @throws RangeError or TypeError where the disk cannot take the other's place; Error with code `EBUSY` while a
+   * FORMAT UNIT, SANITIZE or copy works on the old one
+   */
+  replaceDisk(disk: Disk): void {
+    const { blockSize } = this;
+    if ((disk.blockSize ?? 512) !== blockSize) {
+      throw new RangeError(
+        `the new disk has blocks of ${disk.blockSize ?? 512} bytes, the unit's are ${blockSize}`,
+      );
+    }
+    checkDisk(disk, blockSize);
+    this.checkReplaceable();
+    const commands = this.#commandsOf(disk);
+    const before = { disk: this.disk, commands: this.commands, size: this.#size };
+    const codes = attentionsOfChange(before, { disk, commands, size: disk.size }, blockSize);
+    this.disk = disk;
+    this.#size = disk.size;
+    this.commands = commands;
+    this.limits = unitLimits(disk, blockSize, this.#options);
+    this.modes.adapt(disk);
+    this.thresholds = this.#thresholdsOf(disk);
+    // Tokens stand for data that this disk need not have.
+    this.copy.overwritten(0, Infinity);
+    for (const code of codes) this.attentions.establish(code);
+  }
+
+  /** @throws Error with code `EBUSY` while something that outlives its command works on the disk */
+  checkReplaceable(): void {
+    const busy = this.background.running ?? (this.copy.busy ? 'copy' : undefined);
+    if (busy !== undefined) throw Object.assign(new Error(`a ${busy} is in progress`), { code: 'EBUSY' });
+  }
+
+  /**
+   * Enable or disable the write cache from outside, as MODE SELECT would; initiators learn of it.
+   * @throws Error with code `EOPNOTSUPP` where the disk has none that could be enabled
+   */
+  setWriteCache(enabled: boolean): void {
+    if (this.modes.writeCacheEnabled === enabled) return;
+    if (enabled && !hasWriteCache(this.disk)) {
+      throw Object.assign(new Error('the disk has no write cache'), { code: 'EOPNOTSUPP' });
+    }
+    this.modes.setWriteCache(enabled);
+    this.attentions.establish(additionalSense.modeParametersChanged);
   }
 
   /**

@@ -154,15 +154,27 @@ export class ModePages {
   /** Grows with each change of current values. */
   generation = 0;
   /** In the order of page code and subpage code. */
-  readonly pages: readonly ModePage[];
+  pages: readonly ModePage[] = [];
   readonly #store: ModeStore | undefined;
-  readonly #recovery: Uint8Array;
-  readonly #caching: Uint8Array;
-  readonly #control: Uint8Array;
-  readonly #provisioning: Uint8Array | undefined;
+  #recovery: Uint8Array = new Uint8Array();
+  #caching: Uint8Array = new Uint8Array();
+  #control: Uint8Array = new Uint8Array();
+  #provisioning: Uint8Array | undefined;
 
   /** @param log told of a store that does not hold saved mode pages: then the defaults are the saved values */
   constructor(disk: Disk, store?: ModeStore, log: (message: string) => void = () => undefined) {
+    this.#build(disk);
+    this.#store = store;
+    try {
+      this.#load(store?.load());
+    } catch (error) {
+      log(`saved mode pages are not used: ${describeFailure(error)}`);
+    }
+    this.restore();
+  }
+
+  /** The pages that suit `disk`. */
+  #build(disk: Disk): void {
     const cached = hasWriteCache(disk);
     const reportsUsage = disk.unmap !== undefined && disk.usage !== undefined;
     const lbpere = reportsUsage ? bit.lbpere : 0;
@@ -199,13 +211,31 @@ export class ModePages {
     this.#caching = caching.current;
     this.#control = control.current;
     this.#provisioning = provisioning?.current;
-    this.#store = store;
-    try {
-      this.#load(store?.load());
-    } catch (error) {
-      log(`saved mode pages are not used: ${describeFailure(error)}`);
+  }
+
+  /** Another disk came in the place of the first: what initiators set stays, as far as it can be set now. */
+  adapt(disk: Disk): void {
+    const before = this.pages;
+    const { generation } = this;
+    this.#build(disk);
+    for (const each of this.pages) {
+      const old = before.find(({ code, subpage }) => code === each.code && subpage === each.subpage);
+      if (!old) continue;
+      for (let at = each.headerLength; at < each.current.length; at++) {
+        // A bit that could not be set before says nothing about what was wanted.
+        const mask = each.changeable[at] & old.changeable[at];
+        each.current[at] = (each.defaults[at] & ~mask) | (old.current[at] & mask);
+        each.saved[at] = (each.defaults[at] & ~mask) | (old.saved[at] & mask);
+      }
     }
-    this.restore();
+    this.generation = generation + 1;
+  }
+
+  /** WCE, from outside. */
+  setWriteCache(enabled: boolean): void {
+    if (enabled) this.#caching[2] |= bit.wce;
+    else this.#caching[2] &= ~bit.wce;
+    this.generation++;
   }
 
   /** Whether values can be saved: the PS bit of each page. */

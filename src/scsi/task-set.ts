@@ -34,6 +34,9 @@ export class TaskSet {
   #held = 0;
   #starting = false;
   #again = false;
+  /** Nothing may start. Counts as an ORDERED command, so that mayStart has no more to look at. */
+  #paused = false;
+  #whenPaused: (() => void)[] = [];
 
   /** Commands that have not ended. */
   get size(): number {
@@ -43,7 +46,24 @@ export class TaskSet {
   /** Whether a command may start at once (SAM-5 8.6). */
   mayStart(command: ScsiCommand): boolean {
     if (this.#ordered === 0 && command.attribute !== 'ordered') return true;
-    return this.#tasks.size === 0 || command.attribute === 'headOfQueue';
+    return !this.#paused && (this.#tasks.size === 0 || command.attribute === 'headOfQueue');
+  }
+
+  /** Let no command start until resume(). @returns fulfilled when those that were started have ended */
+  pause(): Promise<void> {
+    if (!this.#paused) this.#ordered++;
+    this.#paused = true;
+    if (this.#tasks.size === this.#held) return Promise.resolve();
+    return new Promise((resolve) => this.#whenPaused.push(resolve));
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#ordered--;
+    // Nobody waits for a pause that is over.
+    for (const wake of this.#whenPaused.splice(0)) wake();
+    this.#startHeld();
   }
 
   /**
@@ -96,7 +116,11 @@ export class TaskSet {
     if (task?.aborted) command.complete(scsiStatus.taskAborted);
     else command.complete(status, sense, readLength);
     task?.waiters?.forEach((wake) => wake());
-    if (this.#tasks.size > 0) this.#startHeld();
+    if (this.#paused) {
+      if (this.#tasks.size === this.#held) for (const wake of this.#whenPaused.splice(0)) wake();
+    } else if (this.#tasks.size > 0) {
+      this.#startHeld();
+    }
   }
 
   #enter(command: ScsiCommand, task: Task): void {
@@ -111,7 +135,7 @@ export class TaskSet {
     // A command that is started and ends at once comes back here: a loop, not a stack as deep as the queue.
     if (this.#starting || (this.#ordered === 0 && this.#held === 0)) return;
     this.#starting = true;
-    while (this.#again) {
+    while (this.#again && !this.#paused) {
       this.#again = false;
       this.#startPass();
     }
@@ -121,6 +145,7 @@ export class TaskSet {
   #startPass(): void {
     let first = true;
     for (const [command, task] of [...this.#tasks]) {
+      if (this.#paused) return;
       if (this.#tasks.get(command) !== task) continue;
       const ordered = command.attribute === 'ordered';
       if (task.start) {

@@ -160,6 +160,11 @@ export class ThirdPartyCopy {
     this.#users++;
   }
 
+  /** Whether a copy uses the unit. */
+  get busy(): boolean {
+    return this.#users > 0 || this.#background.size > 0;
+  }
+
   leave(): void {
     this.#users--;
     if (this.#users === 0) this.#left?.();
