@@ -13,6 +13,7 @@
             'native/arguments.cc',
             'native/file-io.cc',
             'native/io-flusher.cc',
+            'native/mapped-file.cc',
             'native/mapping.cc',
             'native/memory-region.cc',
             'native/netlink-socket.cc',

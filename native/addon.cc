@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "file-io.h"
+#include "mapped-file.h"
 #include "io-flusher.h"
 #include "memory-region.h"
 #include "netlink-socket.h"
@@ -16,6 +17,7 @@ namespace {
 /** NativeBinding in src/native/addon.ts. Runs once for each thread that loads the addon. */
 Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("UioRegion", UioRegion::Define(env));
+  exports.Set("MappedFile", MappedFile::Define(env));
   exports.Set("MemoryRegion", MemoryRegion::Define(env));
   exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
   exports.Set("notify", Napi::Function::New(env, Notify, "notify"));

@@ -15,6 +15,7 @@ import { ControlServer } from './control/server.js';
 import type { ControlDevice, ControlTarget } from './control/target.js';
 import { DiskExport } from './disk-export.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
+import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { openDevice, type DeviceSettings } from './open-device.js';
 import { pingWatchdog } from './watchdog-ping.js';
@@ -81,13 +82,12 @@ export class Daemon implements TargetListener, ControlTarget {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
     try {
-      // The control socket first: a second daemon is turned away before it touches anything.
-      if (options.control !== undefined) {
-        const { control: path, log } = options;
-        daemon.#control = await ControlServer.start({ path, target: daemon, log });
-      }
+      const { tcmu = true, bus = true } = options;
+      // The bus and the control socket first: a second daemon is turned away before it touches a device.
+      if (tcmu && bus) daemon.#service = await daemon.#offerHandlers();
+      if (options.control !== undefined) daemon.#control = await daemon.#listen(options.control);
       if (options.iscsi) await daemon.#startIscsi(options.iscsi);
-      if (options.tcmu ?? true) await daemon.#startTcmu();
+      if (tcmu) await daemon.#startTcmu();
     } catch (error) {
       await daemon.stop();
       throw error;
@@ -105,8 +105,6 @@ export class Daemon implements TargetListener, ControlTarget {
         'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
       );
     }
-    // The bus first: a second daemon is turned away before it touches a device.
-    if (this.#options.bus ?? true) this.#service = await this.#offerHandlers();
     this.#target = await KernelTarget.start({
       listener: this,
       log: this.#log,
@@ -196,6 +194,7 @@ export class Daemon implements TargetListener, ControlTarget {
     this.#devices.delete(tcmu.uio);
     await this.#iscsi?.remove(nameOf(tcmu));
     await device.close(this.#options.drainTimeout);
+    removeJournal(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu);
     this.#log.info({ device: device.name }, `${device.name}: removed`);
   }
 
@@ -212,6 +211,18 @@ export class Daemon implements TargetListener, ControlTarget {
       throw refusal('EOPNOTSUPP', 'the write cache is the handler’s: it is set by its options, not by LIO');
     }
     if (change.size !== undefined) await device.resize(change.size);
+  }
+
+  /** @returns undefined where there can be no socket: the devices are served all the same */
+  async #listen(path: string): Promise<ControlServer | undefined> {
+    try {
+      return await ControlServer.start({ path, target: this, log: this.#log });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ALREADY_RUNNING') throw error;
+      this.#log.warn(`no control socket: ${message}`);
+      return undefined;
+    }
   }
 
   /** @returns undefined where there is no bus to offer them on: the devices are served all the same */

@@ -1,11 +1,12 @@
 import { configure } from '../handlers/cfgstring.js';
 import type { Disk } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
-import { Device } from '../device/device.js';
-import { native } from '../native/addon.js';
+import { Device, type DeviceJournal } from '../device/device.js';
+import { native, type RegionHandle } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
+import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 
 export interface DeviceSettings {
@@ -16,6 +17,8 @@ export interface DeviceSettings {
   readonly copyManager?: CopyManager;
   /** Where `@NAME` definitions are read from. */
   readonly definitions?: string;
+  /** Where the journals of devices are kept. Default RUNTIME_DIRECTORY. */
+  readonly runtimeDirectory?: string;
 }
 
 /** Milliseconds, where the kernel itself never loses patience (cmd_time_out 0). */
@@ -60,6 +63,24 @@ async function openDisk(
   return disk;
 }
 
+/** A disk without a journal is better than no disk. */
+function openDeviceJournal(
+  directory: string,
+  tcmu: TcmuDevice,
+  region: RegionHandle,
+  configfs: ConfigfsDevice,
+  log: Logger,
+): DeviceJournal | undefined {
+  try {
+    return openJournal(directory, tcmu, region, configfs);
+  } catch (error) {
+    log.warn(
+      `${tcmu.hba}/${tcmu.name}: a crash of the daemon would lose commands: ${(error as Error).message}`,
+    );
+    return undefined;
+  }
+}
+
 /** Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it. */
 export async function openDevice(
   tcmu: TcmuDevice,
@@ -71,13 +92,16 @@ export async function openDevice(
   const name = `${tcmu.hba}/${tcmu.name}`;
   const disk = await openDisk(tcmu, configfs, registry, settings, log);
   let region;
+  let journal;
   try {
     region = new (native().UioRegion)(tcmu.devicePath, tcmu.mapSize);
+    journal = openDeviceJournal(settings.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu, region, configfs, log);
     return new Device({
       name,
       region,
       disk,
       log,
+      journal,
       commandTimeout: budget(settings, configfs),
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
@@ -89,6 +113,7 @@ export async function openDevice(
       },
     });
   } catch (error) {
+    journal?.close();
     region?.close();
     await disk.close?.();
     if ((error as NodeJS.ErrnoException).code === 'EBUSY') {

@@ -103,7 +103,25 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
+/** A mapped file of a fixed size: what was stored in it is there for the next process, however this one ends. */
+export interface MappedFileHandle {
+  /** The whole file. Detached (byteLength 0) after close(). */
+  readonly buffer: ArrayBuffer;
+  /** Unmap. Idempotent. */
+  close(): void;
+}
+
+export interface MappedFileConstructor {
+  /**
+   * Open or create a file (mode 0600; a symbolic link is refused), give it that size, and map it. What it held stays,
+   * as far as it fits; the rest is zeroes.
+   * @param size bytes
+   */
+  new (path: string, size: number): MappedFileHandle;
+}
+
 export interface NativeBinding {
+  MappedFile: MappedFileConstructor;
   UioRegion: UioRegionConstructor;
   MemoryRegion: MemoryRegionConstructor;
   NetlinkSocket: NetlinkSocketConstructor;

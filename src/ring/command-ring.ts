@@ -1,6 +1,5 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
 import {
-  COMMAND_ENTRY_MIN,
   header,
   mailbox,
   mailboxFlag,
@@ -8,17 +7,17 @@ import {
   op,
   OP_ALIGN,
   OP_MASK,
-  request,
-  response,
   tmr,
   userFlag,
 } from './abi.js';
-import { cdbLengthAt } from './cdb-length.js';
+import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
 import { EntryQueue } from './entry-queue.js';
+import type { Journal, SavedEntry } from './journal.js';
+import { recover } from './recovery.js';
 import type { RingRegion } from './region.js';
-import { RingCommand, type CommandOwner, type RingBuffer } from './ring-command.js';
-import { RingError } from './ring-error.js';
-import { SegmentCache } from './segment-cache.js';
+import { writeResponse } from './response-writer.js';
+import { RingCommand, type CommandOwner } from './ring-command.js';
+import { badEntry, badMailbox, RingError } from './ring-error.js';
 
 /** What a ring's owner is told; every call comes from the event loop's turn that found it. */
 export interface RingListener {
@@ -39,7 +38,34 @@ export interface RingListener {
   onBroken(error: RingError): void;
   /** The verb of a command that had been answered with expire() is done with its buffer. */
   onLateCompletion?(command: RingCommand): void;
+  /**
+   * A command that must not run twice, and had begun to when its consumer was lost: it is to be completed with an
+   * error. Default: CHECK CONDITION without sense data.
+   */
+  onInterrupted?(command: RingCommand): void;
+  /** Of a ring with a journal, from start(), before the first command. */
+  onRecovery?(outcome: RecoveryOutcome): void;
 }
+
+/** What became of the commands that an earlier consumer of the ring had left. */
+export type RecoveryOutcome =
+  /** There was none. */
+  | { readonly kind: 'fresh' }
+  /** Those that were unfinished go on; `interrupted` of them are given to onInterrupted(). */
+  | { readonly kind: 'resumed'; readonly unfinished: number; readonly interrupted: number }
+  /** They cannot be known: the ring was reset. */
+  | { readonly kind: 'reset'; readonly reason: string };
+
+/** What a ring needs for its commands to outlive the process. */
+export interface Resumption {
+  readonly journal: Journal;
+  /** Whether a command can be run again after it was run in part or wholly. Asked for each. */
+  readonly isIdempotent: (cdb: Uint8Array) => boolean;
+  /** Have the kernel empty the ring, so that initiators send again what was on it (action/reset_ring, 1). */
+  readonly resetRing: (reason: string) => void;
+}
+
+const CHECK_CONDITION = 0x02;
 
 /** Batches taken in one turn before other work of the event loop gets its turn. */
 const BATCHES_PER_TURN = 16;
@@ -50,7 +76,9 @@ export class CommandRing implements CommandOwner {
   readonly #listener: RingListener;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
-  readonly #segments: SegmentCache;
+  readonly #parser: EntryParser;
+  readonly #resumption: Resumption | undefined;
+  readonly #journal: Journal | undefined;
   readonly #flags: number;
   readonly #ringOffset: number;
   readonly #ringSize: number;
@@ -71,19 +99,22 @@ export class CommandRing implements CommandOwner {
   #draining = false;
   #scheduled: NodeJS.Immediate | undefined;
   #broken: RingError | undefined;
+  /** While start() takes up what an earlier consumer left: the commands found so far. */
+  #resumed: RingCommand[] | undefined;
 
   /** @throws RingError where the region has no mailbox of version 2, or one that contradicts the region's size */
-  constructor(region: RingRegion, listener: RingListener) {
+  constructor(region: RingRegion, listener: RingListener, resumption?: Resumption) {
     this.#region = region;
     this.#listener = listener;
+    this.#resumption = resumption;
+    this.#journal = resumption?.journal;
     const { buffer } = region;
     if (buffer.byteLength < mailbox.size) throw badMailbox(`${buffer.byteLength} bytes are no mailbox`);
-    this.#bytes = new Uint8Array(buffer);
-    this.#words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
-    this.#segments = new SegmentCache(buffer);
+    this.#bytes = region.views?.bytes ?? new Uint8Array(buffer);
+    this.#words = region.views?.words ?? new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
 
-    const version = this.#uint16(mailbox.version);
-    this.#flags = this.#uint16(mailbox.flags);
+    const version = uint16At(this.#bytes, mailbox.version);
+    this.#flags = uint16At(this.#bytes, mailbox.flags);
     this.#ringOffset = this.#words[mailbox.ringOffset >> 2];
     this.#ringSize = this.#words[mailbox.ringSize >> 2];
     this.#tail = this.#words[mailbox.tail >> 2];
@@ -108,6 +139,7 @@ export class CommandRing implements CommandOwner {
     if (this.#tail >= this.#ringSize || this.#tail % OP_ALIGN !== 0) {
       throw badMailbox(`tail ${this.#tail} is no entry of a ring of ${this.#ringSize} bytes`);
     }
+    this.#parser = new EntryParser(buffer, this.#ringOffset, this.#ringSize);
   }
 
   /** Commands fetched and not answered yet. */
@@ -133,9 +165,11 @@ export class CommandRing implements CommandOwner {
     return this.#running[commandId];
   }
 
-  /** Fetch what waits on the ring, then each entry as it comes. */
+  /** Take up what an earlier consumer left, fetch what waits on the ring, then each entry as it comes. */
   start(): void {
     this.#state = 'running';
+    if (this.#resumption) this.#recover(this.#resumption);
+    if (this.#broken) return;
     this.#region.onCommand((error) => {
       if (error) this.#break(new RingError('REGION_FAILED', error.message, { cause: error }));
       else this.#drain();
@@ -212,6 +246,7 @@ export class CommandRing implements CommandOwner {
     let command: RingCommand | undefined;
     switch (word & OP_MASK) {
       case op.command: {
+        if (this.#resumed && this.#journal?.isFinished(start)) break;
         const result = this.#parse(at, length);
         if (result instanceof RingError) return this.#break(result);
         command = result;
@@ -226,60 +261,100 @@ export class CommandRing implements CommandOwner {
     }
     this.#entries.push(word);
     this.#next = (start + length) % this.#ringSize;
-    if (command) this.#listener.onCommand(command);
-    else if (this.#inFlight === 0) this.#skipToCommand();
+    if (!command) {
+      if (this.#inFlight === 0) this.#skipToCommand();
+    } else if (this.#resumed) this.#resumed.push(command);
+    else this.#handOver(command);
   }
 
-  #parse(at: number, length: number): RingCommand | RingError {
-    const start = at - this.#ringOffset;
-    if (length < COMMAND_ENTRY_MIN) return badEntry(`the command entry at ${start} has ${length} bytes`);
-    const id = this.#uint16(at + header.commandId);
-    if (id === 0 || this.#running[id]) {
-      return badEntry(
-        `the entry at ${start} has command id ${id}, which ${id === 0 ? 'is none' : 'runs already'}`,
-      );
+  #handOver(command: RingCommand): void {
+    if (this.#resumption && !this.#resumption.isIdempotent(command.cdb)) this.#journal!.markStarted(command);
+    this.#listener.onCommand(command);
+  }
+
+  #recover({ journal, resetRing }: Resumption): void {
+    const head = this.#region.loadHead();
+    const { tail } = mailbox;
+    const recovery = recover(journal, {
+      bytes: this.#bytes,
+      words: this.#words,
+      ringOffset: this.#ringOffset,
+      ringSize: this.#ringSize,
+      tail: this.#published,
+      head,
+    });
+    if (recovery.kind === 'resume') return this.#resumeFrom(journal, recovery.tail, head, recovery.saved);
+    if (recovery.kind === 'lost') {
+      try {
+        resetRing(recovery.reason);
+      } catch (error) {
+        return this.#break(new RingError('REGION_FAILED', (error as Error).message, { cause: error }));
+      }
+      this.#next = this.#tail = this.#published = this.#words[tail >> 2];
     }
-    const words = this.#words;
-    const iovCount = words[(at + request.iovCount) >> 2];
-    const bidiCount = words[(at + request.bidiIovCount) >> 2];
-    const iovEnd = request.iov + request.iovSize * (iovCount + bidiCount);
-    if (iovEnd > length) {
-      return badEntry(
-        `the entry at ${start} says ${iovCount} + ${bidiCount} iovecs, more than ${length} bytes hold`,
-      );
+    journal.format(this.#tail);
+    this.#listener.onRecovery?.(recovery.kind === 'fresh' ? recovery : { ...recovery, kind: 'reset' });
+  }
+
+  #resumeFrom(journal: Journal, tail: number, head: number, saved: readonly SavedEntry[]): void {
+    this.#tail = this.#next = tail;
+    // Also where the kernel has it: it may not have been told to look.
+    this.#published = -1;
+    this.#publish();
+    const resumed = (this.#resumed = saved.map((entry) => this.#parseSaved(journal, entry)));
+    // All of them first: to answer one takes an entry that was fetched.
+    while (this.#next !== head && !this.#broken) this.#fetch(head);
+    this.#resumed = undefined;
+    if (this.#broken) return;
+    const interrupted = resumed.filter((command) => journal.isStarted(command));
+    this.#listener.onRecovery?.({
+      kind: 'resumed',
+      unfinished: resumed.length,
+      interrupted: interrupted.length,
+    });
+    this.#draining = true;
+    try {
+      for (const command of resumed) {
+        if (!interrupted.includes(command)) this.#handOver(command);
+        else if (this.#listener.onInterrupted) this.#listener.onInterrupted(command);
+        else command.complete(CHECK_CONDITION);
+      }
+    } finally {
+      this.#draining = false;
+      this.#publish();
     }
-    const cdbAt = words[(at + request.cdbOffset) >> 2];
-    if (words[(at + request.cdbOffset + 4) >> 2] !== 0 || cdbAt < at + iovEnd || cdbAt >= at + length) {
-      return badEntry(`the CDB of the entry at ${start} lies at ${cdbAt}, outside the entry`);
-    }
-    const command = this.#pool.pop() ?? new RingCommand(this);
-    command.reset(id);
-    const cdbLength = cdbLengthAt(this.#bytes, cdbAt, at + length - cdbAt);
-    command.cdbLength = cdbLength;
-    for (let index = 0; index < cdbLength; index++) command.cdb[index] = this.#bytes[cdbAt + index];
-    command.bidirectional = bidiCount > 0;
-    const error =
-      this.#takeSegments(command.dataOut, at + request.iov, iovCount) ??
-      this.#takeSegments(command.bidiDataIn, at + request.iov + request.iovSize * iovCount, bidiCount);
-    if (error) return error;
-    this.#running[id] = command;
+  }
+
+  #parseSaved(journal: Journal, { at, length, position, chunk }: SavedEntry): RingCommand {
+    const command = new RingCommand(this);
+    const { savedBytes, savedWords } = journal;
+    command.reset(commandIdAt(savedBytes, at));
+    command.position = -1;
+    command.savedAt = chunk;
+    const error = this.#parser.parse(command, savedBytes, savedWords, at, length, position);
+    if (error) this.#break(error);
+    this.#running[command.id] = command;
     this.#inFlight++;
     return command;
   }
 
-  #takeSegments(buffer: RingBuffer, at: number, count: number): RingError | undefined {
-    const words = this.#words;
-    for (let index = 0; index < count; index++, at += request.iovSize) {
-      const word = at >> 2;
-      // 64-bit fields; no BigInt: what does not fit 53 bits is outside any region.
-      const base = words[word] + words[word + 1] * 0x1_0000_0000;
-      const length = words[word + 2] + words[word + 3] * 0x1_0000_0000;
-      if (base < this.#ringOffset + this.#ringSize || base + length > this.#bytes.length) {
-        return badEntry(`an iovec of ${length} bytes at ${base} is outside the data area`);
-      }
-      if (length > 0) buffer.add(this.#segments.view(base, length));
+  #parse(at: number, length: number): RingCommand | RingError {
+    const position = at - this.#ringOffset;
+    const id = commandIdAt(this.#bytes, at);
+    if (id === 0 || this.#running[id]) {
+      return badEntry(
+        `the entry at ${position} has command id ${id}, which ${id === 0 ? 'is none' : 'runs already'}`,
+      );
     }
-    return undefined;
+    const command = this.#pool.pop() ?? new RingCommand(this);
+    command.reset(id);
+    command.position = position;
+    command.savedAt = -1;
+    const error = this.#parser.parse(command, this.#bytes, this.#words, at, length, position);
+    if (error) return error;
+    this.#running[id] = command;
+    this.#inFlight++;
+    return command;
   }
 
   #taskManagement(at: number, length: number): boolean {
@@ -288,7 +363,9 @@ export class CommandRing implements CommandOwner {
       this.#break(badEntry(`a task management entry of ${length} bytes says ${count} command ids`));
       return false;
     }
-    const ids = Array.from({ length: count }, (_, index) => this.#uint16(at + tmr.commandIds + 2 * index));
+    const ids = Array.from({ length: count }, (_, index) =>
+      uint16At(this.#bytes, at + tmr.commandIds + 2 * index),
+    );
     this.#listener.onTaskManagement?.(this.#bytes[at + tmr.type], ids);
     return true;
   }
@@ -308,40 +385,37 @@ export class CommandRing implements CommandOwner {
     if (expired) this.#late++;
     else command.state = 'free';
     if (!this.#broken && this.#state !== 'closed' && this.#skipToCommand()) {
-      const at = this.#ringOffset + this.#tail;
+      const slot = this.#tail;
+      const at = this.#ringOffset + slot;
+      const journal = this.#journal;
       let flags = 0;
       if (readLength !== undefined && (this.#flags & mailboxFlag.readLength) !== 0) {
         flags |= userFlag.readLength;
       }
       command.keptBuffer = keepBuffer && (this.#flags & mailboxFlag.keepBuffer) !== 0;
       if (command.keptBuffer) flags |= userFlag.keepBuffer;
-      this.#respond(at, command.id, flags, status, sense, readLength);
+      if (journal) {
+        if (command.position !== slot) this.#saveOwner(journal, at);
+        journal.record(slot, command, flags, status, sense, readLength ?? 0);
+      }
+      writeResponse(this.#bytes, this.#words, at, command.id, flags, status, sense, readLength ?? 0);
       this.#advanceTail();
+      if (journal) {
+        journal.commit(this.#tail);
+        journal.settle(command, slot);
+      }
       this.#skipToCommand();
     }
     if (!expired) this.#pool.push(command);
     this.#finished();
   }
 
-  #respond(
-    at: number,
-    id: number,
-    flags: number,
-    status: number,
-    sense: Uint8Array | undefined,
-    readLength = 0,
-  ): void {
-    const bytes = this.#bytes;
-    bytes[at + header.commandId] = id;
-    bytes[at + header.commandId + 1] = id >> 8;
-    bytes[at + header.userFlags] = flags;
-    this.#words[(at + response.scsiStatus) >> 2] = status;
-    this.#words[(at + response.readLength) >> 2] = readLength;
-    if (sense) {
-      const length = Math.min(sense.length, response.senseSize);
-      for (let index = 0; index < length; index++) bytes[at + response.sense + index] = sense[index];
-      bytes.fill(0, at + response.sense + length, at + response.sense + response.senseSize);
-    }
+  /** Before the entry at the tail is overwritten with a response that is not its own command's. */
+  #saveOwner(journal: Journal, at: number): void {
+    const owner = this.#running[commandIdAt(this.#bytes, at)];
+    // The kernel uses an id again once it is answered: only the position tells whose entry it is.
+    if (owner?.position !== this.#tail) return;
+    journal.save(owner, this.#words, at, (this.#entries.first & ~OP_MASK) >>> 0);
   }
 
   #finished(): void {
@@ -365,14 +439,19 @@ export class CommandRing implements CommandOwner {
    * marked. @returns whether it stands at a command's entry
    */
   #skipToCommand(): boolean {
+    const from = this.#tail;
     while (!this.#entries.isEmpty) {
       const operation = this.#entries.first & OP_MASK;
-      if (operation === op.command) return true;
+      if (operation === op.command) {
+        if (this.#tail !== from) this.#journal?.skip(this.#tail);
+        return true;
+      }
       if (operation !== op.pad && operation !== op.taskManagement) {
         this.#bytes[this.#ringOffset + this.#tail + header.userFlags] |= userFlag.unknownOp;
       }
       this.#advanceTail();
     }
+    if (this.#tail !== from) this.#journal?.skip(this.#tail);
     return false;
   }
 
@@ -387,6 +466,7 @@ export class CommandRing implements CommandOwner {
     if (this.#tail === this.#published || this.#broken || this.#state === 'closed') return;
     this.#published = this.#tail;
     try {
+      this.#journal?.publish(this.#tail);
       this.#region.storeTail(this.#tail);
       this.#region.kick();
     } catch (error) {
@@ -403,16 +483,4 @@ export class CommandRing implements CommandOwner {
     this.#broken = error;
     this.#listener.onBroken(error);
   }
-
-  #uint16(at: number): number {
-    return this.#bytes[at] | (this.#bytes[at + 1] << 8);
-  }
-}
-
-function badMailbox(message: string): RingError {
-  return new RingError('BAD_MAILBOX', `not a usable TCMU region: ${message}`);
-}
-
-function badEntry(message: string): RingError {
-  return new RingError('BAD_ENTRY', `bad ring entry: ${message}`);
 }

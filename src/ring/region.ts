@@ -5,6 +5,8 @@
 export interface RingRegion {
   /** The whole region in one ArrayBuffer; offsets in ring entries count from its first byte. */
   readonly buffer: ArrayBuffer;
+  /** Views of all of `buffer` to read and write mailbox and ring with, where not any will do. */
+  readonly views?: { readonly bytes: Uint8Array; readonly words: Uint32Array };
   /** cmd_head with acquire semantics: a byte offset into the command ring. */
   loadHead(): number;
   /** Publish cmd_tail (a byte offset into the command ring) with release semantics. */

@@ -82,6 +82,10 @@ export class RingCommand {
   state: 'free' | 'running' | 'expired' = 'free';
   /** Answered with KEEP_BUF: data area and cmd_id stay reserved until action/free_kept_buf. */
   keptBuffer = false;
+  /** Where its entry begins in the ring; -1 once that was overwritten with another command's response. */
+  position = 0;
+  /** Where the journal has that entry's copy; -1 where it has none. */
+  savedAt = -1;
   readonly #owner: CommandOwner;
 
   constructor(owner: CommandOwner) {

@@ -17,3 +17,13 @@ export class RingError extends Error {
     super(message, options);
   }
 }
+
+/** An entry of the ring that cannot be what the kernel wrote. */
+export function badEntry(message: string): RingError {
+  return new RingError('BAD_ENTRY', `bad ring entry: ${message}`);
+}
+
+/** A region that does not begin with a mailbox this library can serve. */
+export function badMailbox(message: string): RingError {
+  return new RingError('BAD_MAILBOX', `not a usable TCMU region: ${message}`);
+}

@@ -1,0 +1,20 @@
+// HOT PATH: store() runs two or three times for every command.
+
+/**
+ * The memory of a journal: a file that processes map one after the other (native/mapped-file.cc), or an ordinary
+ * ArrayBuffer. A process that is killed leaves in it what it had stored, in the order it had stored it.
+ */
+export class JournalMemory {
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+    this.bytes = new Uint8Array(buffer);
+  }
+
+  /** Store a word after everything that was stored before, and before everything that will be. */
+  store(index: number, value: number): void {
+    Atomics.store(this.words, index, value);
+  }
+}

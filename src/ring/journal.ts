@@ -1,0 +1,420 @@
+// HOT PATH: record() and commit() run for every command; they allocate nothing.
+import { OP_ALIGN, response } from './abi.js';
+import type { JournalMemory } from './journal-memory.js';
+import {
+  CHUNK,
+  MAGIC,
+  mark,
+  MARKS_SHIFT,
+  MAX_IDENTITY,
+  NONE,
+  PLAIN,
+  redo,
+  saved,
+  word,
+} from './journal-layout.js';
+import type { RingCommand } from './ring-command.js';
+
+/** Bytes for saved entries, unless told otherwise: a few thousand commands that others have overtaken. */
+const SAVED_BYTES = 2 * 1024 * 1024;
+
+const WORDS_A_CHUNK = CHUNK / 4;
+
+/** An entry that was overwritten while its command was unfinished. */
+export interface SavedEntry {
+  readonly chunk: number;
+  readonly sequence: number;
+  /** Where it was in the ring. */
+  readonly position: number;
+  /** Where its copy is in the journal's memory, bytes. */
+  readonly at: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+/** The response that was being written when the journal was written last. */
+export interface Redo {
+  readonly slot: number;
+  /** Undefined: GOOD, for the command of the entry itself. */
+  readonly response:
+    | {
+        readonly commandId: number;
+        readonly userFlags: number;
+        readonly status: number;
+        readonly readLength: number;
+        readonly sense: Uint8Array | undefined;
+      }
+    | undefined;
+}
+
+/**
+ * What the ring alone does not tell after a crash. The kernel lets any command be answered in the entry at the
+ * tail, which destroys that entry's own request, and leaves the answered one's request on the ring.
+ *
+ * A response goes through these steps, each a store that follows the one before:
+ * 1. save(): the entry at the tail, where it is another, unfinished command's
+ * 2. record(): the whole response. From here on the command is finished, whatever happens
+ * 3. the response is written into the ring
+ * 4. commit(): the tail moves on
+ * 5. settle(): the finished command's own entry, on the ring or saved, is marked or freed
+ *
+ * A crash before 2 leaves the command unfinished; after it, recovery does 3 to 5 once more.
+ */
+export class Journal {
+  readonly #memory: JournalMemory;
+  readonly #words: Int32Array;
+  readonly #identity: string;
+  readonly #ringSize: number;
+  readonly #chunks: number;
+  /** First word of the marks, of the directory of saved entries, and of those. */
+  readonly #marks = word.headerSize;
+  readonly #directory: number;
+  readonly #area: number;
+  /** Not 0 for chunks in use. */
+  readonly #used: Uint8Array;
+  #nextChunk = 0;
+  #sequence = 0;
+  /** Commands whose entries found no room. */
+  #unsaved = 0;
+
+  /**
+   * @param identity what the ring is: a journal of another one is not used. At most 764 bytes count
+   * @throws RangeError where the memory is not as large as bytesFor() says
+   */
+  constructor(memory: JournalMemory, ringSize: number, identity: string, savedBytes = SAVED_BYTES) {
+    const size = Journal.bytesFor(ringSize, savedBytes);
+    if (memory.bytes.length < size) {
+      throw new RangeError(`a journal of ${memory.bytes.length} bytes; a ring of ${ringSize} needs ${size}`);
+    }
+    this.#memory = memory;
+    this.#words = memory.words;
+    this.#ringSize = ringSize;
+    this.#identity = identity;
+    this.#chunks = Math.floor(savedBytes / CHUNK);
+    this.#directory = this.#marks + marksWords(ringSize);
+    this.#area = this.#directory + this.#chunks;
+    this.#used = new Uint8Array(this.#chunks);
+  }
+
+  /**
+   * @param ringSize bytes of the command ring
+   * @param savedBytes bytes for entries that are overwritten before their commands are finished
+   */
+  static bytesFor(ringSize: number, savedBytes = SAVED_BYTES): number {
+    const chunks = Math.floor(savedBytes / CHUNK);
+    return 4 * (word.headerSize + marksWords(ringSize) + chunks + chunks * WORDS_A_CHUNK);
+  }
+
+  /** Begin anew, for a ring on which nothing is unfinished but what lies between `tail` and the head, untouched. */
+  format(tail: number): void {
+    const memory = this.#memory;
+    memory.store(word.magic, 0);
+    const identity = encodeIdentity(this.#identity);
+    this.#words[word.identity] = identity.length;
+    for (let index = 0; index < identity.length; index++) {
+      memory.bytes[4 * (word.identity + 1) + index] = identity[index];
+    }
+    this.#words[word.ringSize] = this.#ringSize;
+    this.#words[word.chunks] = this.#chunks;
+    for (let index = this.#marks; index < this.#area; index++) {
+      if (this.#words[index] !== 0) this.#words[index] = 0;
+    }
+    this.#words[word.incomplete] = 0;
+    this.#words[word.tail] = tail;
+    this.#words[word.published] = this.#words[word.publishedBefore] = tail;
+    this.#words[word.redo] = NONE;
+    memory.store(word.magic, MAGIC);
+    this.#used.fill(0);
+    this.#unsaved = 0;
+  }
+
+  /** Whether nobody has written to it. */
+  get isBlank(): boolean {
+    return this.#words[word.magic] === 0;
+  }
+
+  /** @returns why it is not this ring's journal; undefined where it is */
+  mismatch(): string | undefined {
+    const words = this.#words;
+    if (words[word.magic] === 0) return 'there is no journal';
+    if (words[word.magic] !== MAGIC) return 'the journal is of another version';
+    const identity = encodeIdentity(this.#identity);
+    const same = (byte: number, index: number): boolean =>
+      this.#memory.bytes[4 * (word.identity + 1) + index] === byte;
+    if (words[word.identity] !== identity.length || !identity.every(same)) {
+      return 'the journal is of another device, or of another boot';
+    }
+    if (words[word.ringSize] !== this.#ringSize || words[word.chunks] !== this.#chunks) {
+      return 'the journal is of a ring of another size';
+    }
+    return undefined;
+  }
+
+  get tail(): number {
+    return this.#words[word.tail];
+  }
+
+  /** Whether the kernel may have this tail. */
+  mayBePublished(tail: number): boolean {
+    return this.#words[word.published] === tail || this.#words[word.publishedBefore] === tail;
+  }
+
+  get isIncomplete(): boolean {
+    return this.#words[word.incomplete] !== 0;
+  }
+
+  /** Before the kernel is told a tail. */
+  publish(tail: number): void {
+    this.#memory.store(word.publishedBefore, this.#words[word.published]);
+    this.#memory.store(word.published, tail);
+  }
+
+  /** This command is about to run, and must not run twice. */
+  markStarted({ position, savedAt }: RingCommand): void {
+    if (position !== NONE) this.#setMark(position, mark.started);
+    else if (savedAt !== NONE) {
+      this.#memory.store(this.#area + savedAt * WORDS_A_CHUNK + saved.started, 1);
+    }
+  }
+
+  isStarted({ position, savedAt }: RingCommand): boolean {
+    if (position !== NONE) return (this.#marksAt(position) & mark.started) !== 0;
+    return savedAt !== NONE && this.#words[this.#area + savedAt * WORDS_A_CHUNK + saved.started] !== 0;
+  }
+
+  /** Whether the command of the entry at this position, between tail and head, has its response elsewhere. */
+  isFinished(position: number): boolean {
+    return (this.#marksAt(position) & mark.finished) !== 0;
+  }
+
+  /**
+   * Keep the entry that is about to be overwritten.
+   * @param ring the region's words
+   * @param at where the entry begins in the region, bytes
+   * @param length of the entry, bytes
+   */
+  save(command: RingCommand, ring: Uint32Array, at: number, length: number): void {
+    const chunk = this.#allocate(length);
+    const started = this.isStarted(command);
+    if (chunk === NONE) {
+      this.#unsaved++;
+      this.#memory.store(word.incomplete, 1);
+    } else {
+      const words = this.#words;
+      const record = this.#area + chunk * WORDS_A_CHUNK;
+      words[record + saved.position] = command.position;
+      words[record + saved.length] = length;
+      words[record + saved.started] = started ? 1 : 0;
+      const copy = record + saved.headerSize;
+      for (let index = 0; index < length >> 2; index++) words[copy + index] = ring[(at >> 2) + index];
+      this.#sequence = (this.#sequence + 1) & 0x7fffffff || 1;
+      this.#memory.store(this.#directory + chunk, this.#sequence);
+    }
+    command.position = NONE;
+    command.savedAt = chunk;
+  }
+
+  /**
+   * The response that is about to be written. When this returns, the command is finished.
+   * @param slot offset of the entry it goes to
+   */
+  record(
+    slot: number,
+    command: RingCommand,
+    userFlags: number,
+    status: number,
+    sense: Uint8Array | undefined,
+    readLength: number,
+  ): void {
+    const { position } = command;
+    if (position === slot && status === 0 && userFlags === 0 && sense === undefined && readLength === 0) {
+      return this.#memory.store(word.redo, slot | PLAIN);
+    }
+    const words = this.#words;
+    words[word.redo + redo.commandId] = command.id;
+    words[word.redo + redo.userFlags] = userFlags;
+    words[word.redo + redo.status] = status;
+    words[word.redo + redo.readLength] = readLength;
+    words[word.redo + redo.position] = position;
+    const chunk = position === NONE ? command.savedAt : NONE;
+    words[word.redo + redo.chunk] = chunk;
+    words[word.redo + redo.sequence] = chunk === NONE ? 0 : words[this.#directory + chunk];
+    const senseLength = sense === undefined ? NONE : Math.min(sense.length, response.senseSize);
+    words[word.redo + redo.senseLength] = senseLength;
+    if (sense !== undefined) {
+      const { bytes } = this.#memory;
+      const at = 4 * (word.redo + redo.sense);
+      for (let index = 0; index < senseLength; index++) bytes[at + index] = sense[index];
+    }
+    this.#memory.store(word.redo, slot);
+  }
+
+  /** The entry at the tail holds its response. @param tail what comes after it */
+  commit(tail: number): void {
+    this.#memory.store(word.tail, tail);
+  }
+
+  /** After commit(): what is left to be noted of a command that is finished. @param slot where its response is */
+  settle(command: RingCommand, slot: number): void {
+    const { position } = command;
+    if (position === NONE) this.#free(command.savedAt);
+    else if (position !== slot) this.#setMark(position, mark.finished);
+    this.clearMarks(slot);
+  }
+
+  /** Entries that take no response were passed. */
+  skip(tail: number): void {
+    // A redo record counts where its slot is the tail. Over a PAD the tail can come back to the same slot without a
+    // new record.
+    this.#memory.store(word.redo, NONE);
+    this.#memory.store(word.tail, tail);
+  }
+
+  /** Forget what was marked about an entry that the tail has passed. */
+  clearMarks(position: number): void {
+    const marks = this.#marksAt(position);
+    if (marks === 0) return;
+    const index = this.#marks + (position >> MARKS_SHIFT);
+    this.#memory.store(index, this.#words[index] & ~(marks << marksShift(position)));
+  }
+
+  #marksAt(position: number): number {
+    return (this.#words[this.#marks + (position >> MARKS_SHIFT)] >>> marksShift(position)) & 3;
+  }
+
+  #setMark(position: number, which: number): void {
+    const index = this.#marks + (position >> MARKS_SHIFT);
+    this.#memory.store(index, this.#words[index] | (which << marksShift(position)));
+  }
+
+  /** Chunks for an entry, side by side. @returns NONE where there are none */
+  #allocate(length: number): number {
+    const count = chunksFor(length);
+    const used = this.#used;
+    let run = 0;
+    // Once round, and on a little so that a run over the place where it began is found.
+    let at = this.#nextChunk;
+    for (let tries = this.#chunks + count; tries > 0; tries--) {
+      if (at >= this.#chunks) at = run = 0;
+      if (this.#chunks === 0) break;
+      run = used[at++] === 0 ? run + 1 : 0;
+      if (run === count) {
+        for (let index = at - count; index < at; index++) used[index] = 1;
+        this.#nextChunk = at;
+        return at - count;
+      }
+    }
+    return NONE;
+  }
+
+  /** A saved entry's command is finished. @param chunk where save() put it; NONE where that found no room */
+  #free(chunk: number): void {
+    if (chunk !== NONE) return this.freeSaved(chunk);
+    if (--this.#unsaved === 0) this.#memory.store(word.incomplete, 0);
+  }
+
+  freeSaved(chunk: number): void {
+    this.#memory.store(this.#directory + chunk, 0);
+    const length = this.#words[this.#area + chunk * WORDS_A_CHUNK + saved.length];
+    this.#used.fill(0, chunk, chunk + chunksFor(length));
+  }
+
+  /** The redo record; undefined where there is none. */
+  readRedo(): Redo | undefined {
+    const words = this.#words;
+    const slot = words[word.redo];
+    if (slot === NONE) return undefined;
+    if ((slot & PLAIN) !== 0) return { slot: slot & ~PLAIN, response: undefined };
+    const length = words[word.redo + redo.senseLength];
+    const at = 4 * (word.redo + redo.sense);
+    return {
+      slot,
+      response: {
+        commandId: words[word.redo + redo.commandId],
+        userFlags: words[word.redo + redo.userFlags],
+        status: words[word.redo + redo.status],
+        readLength: words[word.redo + redo.readLength] >>> 0,
+        sense:
+          length === NONE ? undefined : Uint8Array.from({ length }, (_, n) => this.#memory.bytes[at + n]),
+      },
+    };
+  }
+
+  /** Settle the command of the redo record, whose response is on the ring: once more does no harm. */
+  settleRedo(): void {
+    const words = this.#words;
+    const slot = words[word.redo];
+    // One in its own entry has nothing to settle; marks of entries behind the tail are swept.
+    if (slot === NONE || (slot & PLAIN) !== 0) return;
+    const chunk = words[word.redo + redo.chunk];
+    const position = words[word.redo + redo.position];
+    if (chunk !== NONE) {
+      // Where it was freed already, the chunk may be another's by now.
+      const isIts = words[this.#directory + chunk] === words[word.redo + redo.sequence];
+      if (isIts) this.#memory.store(this.#directory + chunk, 0);
+    } else if (position !== NONE && position !== slot) this.#setMark(position, mark.finished);
+  }
+
+  /** Take stock of the saved entries, oldest first, and of the chunks they use: once, before anything is saved. */
+  loadSaved(): SavedEntry[] {
+    const words = this.#words;
+    const entries: SavedEntry[] = [];
+    this.#used.fill(0);
+    for (let chunk = 0; chunk < this.#chunks; chunk++) {
+      const sequence = words[this.#directory + chunk];
+      if (sequence === 0) continue;
+      const record = this.#area + chunk * WORDS_A_CHUNK;
+      const length = words[record + saved.length];
+      entries.push({
+        chunk,
+        sequence,
+        position: words[record + saved.position],
+        at: 4 * (record + saved.headerSize),
+        length,
+      });
+      this.#used.fill(1, chunk, chunk + chunksFor(length));
+    }
+    // Numbers begin anew after 2^31.
+    entries.sort((a, b) => ((a.sequence - b.sequence) << 1) >> 1);
+    this.#sequence = entries.at(-1)?.sequence ?? this.#sequence;
+    return entries;
+  }
+
+  /** Clear every mark but those of these entries. @param positions of all entries between tail and head */
+  sweepMarks(positions: ReadonlySet<number>): void {
+    for (let index = 0; index < this.#directory - this.#marks; index++) {
+      const marks = this.#words[this.#marks + index];
+      if (marks === 0) continue;
+      let keep = 0;
+      for (let shift = 0; shift < 32; shift += 2) {
+        if (positions.has((index << MARKS_SHIFT) + (shift / 2) * OP_ALIGN)) keep |= 3 << shift;
+      }
+      if ((marks & ~keep) !== 0) this.#memory.store(this.#marks + index, marks & keep);
+    }
+  }
+
+  /** The memory as unsigned words, for parsing saved entries. */
+  get savedWords(): Uint32Array {
+    return new Uint32Array(this.#words.buffer, this.#words.byteOffset, this.#words.length);
+  }
+
+  get savedBytes(): Uint8Array {
+    return this.#memory.bytes;
+  }
+}
+
+function marksWords(ringSize: number): number {
+  return Math.ceil(ringSize / 2 ** MARKS_SHIFT);
+}
+
+function marksShift(position: number): number {
+  return (position >> 2) & 0x1e;
+}
+
+function chunksFor(length: number): number {
+  return Math.ceil((length + 4 * saved.headerSize) / CHUNK);
+}
+
+function encodeIdentity(identity: string): Uint8Array {
+  return new TextEncoder().encode(identity).subarray(0, MAX_IDENTITY);
+}
