@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import { bashCompletion } from './completion.js';
+import { addControlCommands, controlOption } from './control-commands.js';
 import { DEFAULT_PORTAL } from '../daemon/iscsi-settings.js';
 import type { DemoOptions } from './demo.js';
 import type { DoctorOptions } from './doctor.js';
@@ -38,8 +39,9 @@ Examples:
   $ lunette handlers file               the options of the file handler
   $ sudo lunette serve                  serve every LUN that targetcli makes
   $ sudo targetcli /backstores/user:memory create name=disk1 size=1G cfgstring=
+  $ sudo lunette stats --watch          what its disks are doing
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
     );
   lunette.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
@@ -114,6 +116,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     )
     .addOption(stateOption)
     .option('--copy-between-luns', 'let EXTENDED COPY and ODX go between TCMU LUNs, past LIO’s access lists')
+    .addOption(controlOption('listen here for `lunette ls` and its like'))
+    .option('--no-control', 'have no control socket')
+    .option(
+      '--runtime-dir <folder>',
+      'keep here what lets a restarted daemon go on with unfinished commands',
+      '/run/lunette',
+    )
     .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
     .addHelpText(
       'after',
@@ -216,6 +225,8 @@ Exit codes: 0 healthy, 1 something was found, or is left after --fix.`,
     )
     .action(async (options: DoctorOptions) => (await import('./doctor.js')).doctor(options));
 
+  addControlCommands(lunette);
+
   lunette
     .command('completion')
     .description('print a completion script for bash and zsh')
@@ -237,5 +248,5 @@ try {
   // What a command throws is meant for the user: one line, and the stack only where it was asked for.
   console.error(`lunette: ${(error as Error).message}`);
   if (process.env.LUNETTE_DEBUG) console.error((error as Error).stack);
-  process.exitCode = 1;
+  process.exitCode = (error as { exitCode?: number }).exitCode ?? 1;
 }

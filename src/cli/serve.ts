@@ -15,12 +15,15 @@ export interface ServeOptions {
   subtypePrefix?: string;
   definitions: string;
   bus: boolean;
+  /** Path of the control socket; false with --no-control. */
+  control: string | false;
   checkedBuffers?: boolean;
   tcmu: boolean;
   iscsi: string[];
   export: string[];
   state?: string;
   copyBetweenLuns?: boolean;
+  runtimeDir: string;
   chap?: string;
   mutualChap?: string;
   allowAnyone?: boolean;
@@ -64,6 +67,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     exports: options.export,
     state: options.state,
     copyBetweenLuns: options.copyBetweenLuns,
+    runtimeDirectory: options.runtimeDir,
+    control: options.control === false ? undefined : options.control,
   });
   await asked;
   await daemon.stop();

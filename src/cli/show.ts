@@ -1,0 +1,33 @@
+import { formatSize } from '../handlers/options.js';
+import { printJson, withDaemon, type ControlOptions } from './control-options.js';
+import { plainTable } from './table.js';
+
+export interface ShowOptions extends ControlOptions {
+  json?: boolean;
+}
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+
+/** `lunette show DEVICE`. */
+export async function show(name: string, options: ShowOptions): Promise<void> {
+  const device = await withDaemon(options, (client) => client.show(name));
+  if (options.json) return printJson(device);
+  const timeout = device.commandTimeout === 0 ? 'never' : `${device.commandTimeout / 1000} s`;
+  const rows = [
+    ['state', device.state],
+    ['handler', device.handler],
+    ['configuration', device.config],
+    ['size', `${formatSize(device.size)} (${device.size} bytes)`],
+    ['block size', `${device.blockSize} bytes`],
+    ['read-only', yesNo(device.readOnly)],
+    ['thin provisioned', yesNo(device.thin)],
+    ['vendor', device.vendor],
+    ['product', device.product],
+    ['revision', device.revision],
+    ['serial number', device.serial],
+    ['ring', device.path],
+    ['in flight', String(device.inFlight)],
+    ['command timeout', timeout],
+  ];
+  console.log(plainTable([device.name, ''], rows));
+}
