@@ -1,4 +1,4 @@
-import type { Disk, Done, HandlerLog } from '../handlers/contract.js';
+import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
 import { CommandRing, type RecoveryOutcome, type RingListener } from '../ring/command-ring.js';
 import type { Journal } from '../ring/journal.js';
@@ -14,6 +14,8 @@ import { checkedDisk } from './checked-disk.js';
 import { CommandBudget } from './command-budget.js';
 import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
+import { endsWithin } from './patience.js';
+import { DiskReplacement, type DiskOpener, type Replaced, type ReplaceOptions } from './reload.js';
 import { DeviceStatistics } from './statistics.js';
 
 export interface DeviceOptions {
@@ -21,6 +23,8 @@ export interface DeviceOptions {
   readonly name: string;
   readonly region: RingRegion;
   readonly disk: Disk;
+  /** Opens `disk` again, should another that was to replace it fail to open. */
+  readonly reopen?: DiskOpener;
   readonly log: HandlerLog;
   /** Identity and limits of the logical unit. */
   readonly unit?: LogicalUnitOptions;
@@ -52,19 +56,6 @@ const ABORT_GRACE = 1000;
 /** LIO does not say which initiator a command came from: to a TCMU device all of them are one I_T nexus. */
 const lioNexus: Nexus = { name: 'lio' };
 
-/** Wait, but not for ever. @returns whether `done` ended in time; rejects where it does */
-async function endsWithin(milliseconds: number, done: Done): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
-  });
-  try {
-    return await Promise.race([Promise.resolve(done).then(() => true), expired]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** A command's CDB: `28 00 …`. */
 function hex({ cdb, cdbLength }: RingCommand): string {
   return Array.from(cdb.subarray(0, cdbLength), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -74,7 +65,6 @@ function hex({ cdb, cdbLength }: RingCommand): string {
 export class Device {
   readonly name: string;
   readonly unit: LogicalUnit;
-  readonly disk: Disk;
   readonly statistics = new DeviceStatistics();
   /** Milliseconds a command may take; 0 for ever. */
   readonly commandTimeout: number;
@@ -85,6 +75,9 @@ export class Device {
   readonly #log: HandlerLog;
   readonly #budget: CommandBudget | undefined;
   #state: DeviceState = 'new';
+  #reopen: DiskOpener | undefined;
+  /** Changes of the disk that are under way, one after the other; never rejects. */
+  #changes: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @throws RingError where the region is not a ring this library can serve */
@@ -94,8 +87,8 @@ export class Device {
     this.commandTimeout = commandTimeout;
     this.#options = options;
     this.#log = log;
-    this.disk = options.checkedBuffers ? checkedDisk(options.disk) : options.disk;
-    this.unit = new LogicalUnit(this.disk, {
+    this.#reopen = options.reopen;
+    this.unit = new LogicalUnit(this.#checked(options.disk), {
       log: (message: string) => log.error(`${name}: ${message}`),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
@@ -134,6 +127,19 @@ export class Device {
         expire: (command) => this.#answerFor(command, scsiStatus.checkCondition),
       });
     }
+  }
+
+  /** The one that serves now. */
+  get disk(): Disk {
+    return this.unit.disk;
+  }
+
+  #checked(disk: Disk): Disk {
+    return this.#options.checkedBuffers ? checkedDisk(disk) : disk;
+  }
+
+  #checkedOpener(open: DiskOpener): DiskOpener {
+    return async (inherited) => this.#checked(await open(inherited));
   }
 
   get state(): DeviceState {
@@ -184,7 +190,11 @@ export class Device {
    * @param size bytes
    * @throws what the handler's `resize` throws; an Error where it has none
    */
-  async resize(size: number): Promise<void> {
+  resize(size: number): Promise<void> {
+    return this.#change(() => this.#resize(size));
+  }
+
+  async #resize(size: number): Promise<void> {
     if (size === this.disk.size) return;
     const blockSize = this.disk.blockSize ?? 512;
     if (!Number.isSafeInteger(size) || size <= 0 || size % blockSize !== 0) {
@@ -197,6 +207,78 @@ export class Device {
     this.#log.info(`${this.name}: size changed from ${before} to ${this.disk.size} bytes`);
   }
 
+  /** Run `job` when no other change of the disk is under way. */
+  #change<Result>(job: () => Promise<Result>): Promise<Result> {
+    const done = this.#changes ? this.#changes.then(job) : job();
+    const ended = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#changes = ended;
+    void ended.then(() => {
+      if (this.#changes === ended) this.#changes = undefined;
+    });
+    return done;
+  }
+
+  /**
+   * Put another disk in the place of this one, under I/O: commands wait in the kernel meanwhile, and initiators see
+   * what changed by unit attentions. Where it cannot be done, the old disk serves on.
+   * @throws Error that says why
+   */
+  replaceDisk(open: DiskOpener, options?: ReplaceOptions): Promise<Replaced> {
+    return this.#change(async () => {
+      if (this.#state !== 'serving' && this.#state !== 'paused') {
+        throw new Error(`${this.name}: a device that is ${this.#state} cannot take another disk`);
+      }
+      const paused = this.#state === 'paused';
+      const { name, unit } = this;
+      const replacement = new DiskReplacement(
+        {
+          name,
+          unit,
+          log: this.#log,
+          quiesce: (patience, force) => this.#stopUsing(patience, force),
+          resume: () => {
+            unit.resume();
+            if (!paused) this.resume();
+          },
+        },
+        this.#checkedOpener(open),
+        this.#reopen && this.#checkedOpener(this.#reopen),
+        options,
+      );
+      const replaced = await replacement.run();
+      this.#reopen = open;
+      this.#log.info(
+        `${name}: the disk was replaced; commands waited ${replaced.stall.toFixed(1)} ms at most`,
+      );
+      return replaced;
+    });
+  }
+
+  /** @returns whether no verb runs any more @throws Error where commands take too long, unless `force` */
+  async #stopUsing(patience: number, force: boolean): Promise<boolean> {
+    this.#state = 'paused';
+    this.#ring.pause();
+    if (!(await this.#idleWithin(patience))) {
+      const { inFlight } = this.#ring;
+      if (!force) throw new Error(`${inFlight} commands still run after ${patience} ms`);
+      await this.#abortAll('the disk is replaced');
+    }
+    if (await endsWithin(this.#ring.late > 0 ? 0 : patience, this.unit.quiesce()))
+      return this.#ring.late === 0;
+    if (!force) throw new Error(`verbs of the old disk still run after ${patience} ms`);
+    return false;
+  }
+
+  /** Tell all verbs to stop, and answer BUSY for those that do not, so that the initiator sends them again. */
+  async #abortAll(reason: string): Promise<void> {
+    for (const command of this.#ring.commands()) command.abort(new Error(reason));
+    if (await this.#idleWithin(ABORT_GRACE)) return;
+    for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
+  }
+
   /**
    * Drain, answer, leave. Commands that outlive `drainTimeout` are aborted, then answered with BUSY, so that the
    * initiator sends them again. Idempotent; never rejects.
@@ -207,16 +289,14 @@ export class Device {
   }
 
   async #close(drainTimeout: number): Promise<void> {
+    if (this.#changes) await this.#changes;
     this.#state = 'closing';
     this.#ring.pause();
     if (!(await this.#idleWithin(drainTimeout))) {
       this.#log.warn(
         `${this.name}: ${this.#ring.inFlight} commands still running after ${drainTimeout} ms: aborted`,
       );
-      for (const command of this.#ring.commands()) command.abort(new Error('the device is closing'));
-      if (!(await this.#idleWithin(ABORT_GRACE))) {
-        for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
-      }
+      await this.#abortAll('the device is closing');
     }
     await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();

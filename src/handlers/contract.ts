@@ -19,6 +19,11 @@ export interface OpenRequest {
   /** Logical block length asked for in bytes (LIO's hw_block_size); undefined leaves it to the handler. */
   readonly blockSize?: number;
   readonly log: HandlerLog;
+  /**
+   * What the disk before this one handed over, where it was closed to be opened anew (hot reload, another
+   * configuration). It may come from another version of the code: look at it before use.
+   */
+  readonly inherited?: unknown;
 }
 
 /** A kind of disk. Made by defineHandler. */

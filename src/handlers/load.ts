@@ -24,6 +24,9 @@ const ownModules = {
 /** A specifier of this scheme is resolved as if a file in the directory named `from` had imported `name`. */
 const scheme = 'lunette-handler:';
 
+/** Query parameter that makes a module's URL a new one, so that it and what it imports are loaded anew. */
+const VERSION = 'lunette-version';
+
 /*
  * Runs in Node's loader thread and must load before any loader for TypeScript is there, hence plain JavaScript
  * in a data: URL.
@@ -46,6 +49,13 @@ export async function resolve(specifier, context, next) {
   } catch (error) {
     if (!fallback || error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
     found = await next(specifier, { ...context, parentURL: home }).catch(() => { throw error; });
+  }
+  const importer = context.parentURL?.startsWith('file:') ? new URL(context.parentURL) : undefined;
+  const version = importer?.searchParams.get(${JSON.stringify(VERSION)});
+  if (version && /^\\.{0,2}\\//.test(specifier) && found.url.startsWith('file:')) {
+    const url = new URL(found.url);
+    url.searchParams.set(${JSON.stringify(VERSION)}, version);
+    found = { ...found, url: url.href };
   }
   // Without a package.json that says so, a .ts file would be taken for CommonJS.
   return /\\.ts(\\?|$)/.test(found.url) ? { ...found, format: 'module' } : found;
@@ -110,14 +120,34 @@ function firstLines(error: unknown): string {
   return `${error.message.split('\n')[0]}${at === undefined ? '' : ` (at ${at})`}`;
 }
 
+let versions = 0;
+
+/**
+ * As loadHandlers, but the files are read anew, those it imports by relative paths too. Packages are not.
+ * Each version stays in memory, as Node forgets no module.
+ */
+export function reloadHandlers(specifier: string, cwd: string = process.cwd()): Promise<Handler[]> {
+  versions++;
+  return load(specifier, cwd, `${versions}`);
+}
+
 /**
  * Import the handlers of a module: its default export and every named one that defineHandler made.
  * @param specifier a path of a .ts, .mts, .js, .mjs or .cjs file, or the name of an installed package
  * @param cwd what a relative path starts from, and where packages are looked for first
  * @throws ConfigError where there is no such module, it throws, or it exports no handler
  */
-export async function loadHandlers(specifier: string, cwd: string = process.cwd()): Promise<Handler[]> {
-  const url = toUrl(specifier, cwd);
+export function loadHandlers(specifier: string, cwd: string = process.cwd()): Promise<Handler[]> {
+  return load(specifier, cwd);
+}
+
+async function load(specifier: string, cwd: string, version?: string): Promise<Handler[]> {
+  let url = toUrl(specifier, cwd);
+  if (version !== undefined && url.startsWith('file:')) {
+    const versioned = new URL(url);
+    versioned.searchParams.set(VERSION, version);
+    url = versioned.href;
+  }
   await prepare();
   let module: Record<string, unknown>;
   try {

@@ -42,6 +42,13 @@ export class HandlerRegistry {
     this.#handlers.set(subtype, handler);
   }
 
+  /** Put another version in the place of the handler of that name; a new name is added. @returns its subtype */
+  replace<Schema extends z.ZodObject>(handler: Handler<Schema>): string {
+    const subtype = this.#prefix + handler.name;
+    this.#handlers.set(subtype, handler);
+    return subtype;
+  }
+
   get(subtype: string): Handler | undefined {
     return this.#handlers.get(subtype);
   }

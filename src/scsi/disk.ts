@@ -115,6 +115,12 @@ export interface Disk {
     dataIn: Uint8Array,
     context: CommandContext,
   ): number | Promise<number>;
+  /**
+   * The disk is about to be closed and opened anew in this process, perhaps by newer code: what it returns is given
+   * to that `open` as `request.inherited`. For what cannot be found again otherwise: data in memory, a connection.
+   * `close` is called afterwards, and must leave it alone.
+   */
+  handOver?(): unknown;
   /** No verb runs any more; release everything. */
   close?(): Done;
 }

@@ -26,6 +26,7 @@ export const senseKey = {
 export const additionalSense = {
   none: 0x0000,
   operationInProgress: 0x0016,
+  logicalUnitIsInProcessOfBecomingReady: 0x0401,
   logicalUnitNotReadyInitializingCommandRequired: 0x0402,
   logicalUnitAsymmetricAccessStateTransition: 0x040a,
   targetPortInStandbyState: 0x040b,

@@ -4,20 +4,32 @@ import { blockSize, checkSize, requiredGeometry } from '../geometry.js';
 import { size } from '../options.js';
 import { PAGE_SIZE, PageStore } from './page-store.js';
 
+/** What one disk hands over to the next. */
+class Contents {
+  constructor(
+    readonly store: PageStore,
+    readonly size: number,
+  ) {}
+}
+
 class MemoryDisk implements Disk {
   readonly unmapGranularity: number;
   /** A write ends in the turn it began; only where memory is limited can it end half way. */
   readonly atomicWriteSize: number | undefined;
   #size: number;
-  readonly #store: PageStore;
+  #store: PageStore;
 
   constructor(
     bytes: number,
     readonly blockSize: number,
     limit: number | undefined,
+    inherited: unknown,
   ) {
     this.#size = bytes;
-    this.#store = new PageStore(limit);
+    const contents = inherited instanceof Contents ? inherited : new Contents(new PageStore(), 0);
+    this.#store = contents.store;
+    this.#store.limit = limit ?? Infinity;
+    if (contents.size > bytes) this.#store.clear(bytes, contents.size - bytes);
     this.unmapGranularity = PAGE_SIZE;
     this.atomicWriteSize = limit === undefined ? 8 * 1024 * 1024 : undefined;
   }
@@ -53,6 +65,13 @@ class MemoryDisk implements Disk {
     this.#size = bytes;
   }
 
+  /** What was written survives another configuration. */
+  handOver(): Contents {
+    const contents = new Contents(this.#store, this.#size);
+    this.#store = new PageStore();
+    return contents;
+  }
+
   close(): void {
     this.#store.clear(0, this.#size);
   }
@@ -68,6 +87,6 @@ export const memory = defineHandler({
   }),
   open(config, request) {
     const { size: bytes, blockSize: block } = requiredGeometry(config, request);
-    return new MemoryDisk(bytes, block, config.limit);
+    return new MemoryDisk(bytes, block, config.limit, request.inherited);
   },
 });

@@ -42,12 +42,13 @@ class Page {
 
 /** Bytes at offsets; what was never written, or was cleared, costs nothing and reads as zeroes. */
 export class PageStore {
-  readonly #limit: number;
+  /** Bytes that may be allocated. */
+  limit: number;
   readonly #pages = new Map<number, Page>();
 
   /** @param limit bytes that may be allocated */
   constructor(limit = Infinity) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** Bytes. */
@@ -87,8 +88,8 @@ export class PageStore {
   #page(index: number): Uint8Array {
     let page = this.#pages.get(index);
     if (!page) {
-      if (this.allocated + PAGE_SIZE > this.#limit) {
-        throw errnoError('ENOSPC', `the disk's limit of ${formatSize(this.#limit)} of memory is reached`);
+      if (this.allocated + PAGE_SIZE > this.limit) {
+        throw errnoError('ENOSPC', `the disk's limit of ${formatSize(this.limit)} of memory is reached`);
       }
       page = new Page();
       this.#pages.set(index, page);
