@@ -87,43 +87,66 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
     'give handlers private copies of all data, and detach them when a verb is done',
   );
 
-  lunette
-    .command('serve')
-    .description('serve TCMU devices: existing ones, and each that targetcli makes, until SIGTERM')
-    .addOption(handlerOption)
-    .addOption(logLevelOption)
-    .addOption(logFormatOption)
-    .option(
-      '--command-timeout <seconds>',
-      'answer a command that takes longer; 0 never (default: 5/6 of LIO’s cmd_time_out)',
-    )
-    .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
-    .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')
-    .addOption(definitionsOption)
-    .option('--no-bus', 'do not offer the handlers to targetcli over the system bus')
-    .addOption(checkedOption)
-    .addOption(iscsiOption)
-    .addOption(chapOption)
-    .addOption(mutualChapOption)
-    .addOption(anyoneOption)
-    .addOption(
-      new Option(
-        '--export <definition>',
-        'a disk for the embedded target alone, HANDLER/CFGSTRING; may be repeated',
+  const withServeOptions = (command: Command): Command =>
+    command
+      .addOption(handlerOption)
+      .addOption(logLevelOption)
+      .addOption(logFormatOption)
+      .option(
+        '--command-timeout <seconds>',
+        'answer a command that takes longer; 0 never (default: 5/6 of LIO’s cmd_time_out)',
       )
-        .default([], 'none')
-        .argParser(collect),
-    )
-    .addOption(stateOption)
-    .option('--copy-between-luns', 'let EXTENDED COPY and ODX go between TCMU LUNs, past LIO’s access lists')
-    .addOption(controlOption('listen here for `lunette ls` and its like'))
-    .option('--no-control', 'have no control socket')
-    .option(
-      '--runtime-dir <folder>',
-      'keep here what lets a restarted daemon go on with unfinished commands',
-      '/run/lunette',
-    )
-    .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
+      .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
+      .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')
+      .addOption(definitionsOption)
+      .option('--no-bus', 'do not offer the handlers to targetcli over the system bus')
+      .addOption(checkedOption)
+      .addOption(iscsiOption)
+      .addOption(chapOption)
+      .addOption(mutualChapOption)
+      .addOption(anyoneOption)
+      .addOption(
+        new Option(
+          '--export <definition>',
+          'a disk for the embedded target alone, HANDLER/CFGSTRING; may be repeated',
+        )
+          .default([], 'none')
+          .argParser(collect),
+      )
+      .addOption(stateOption)
+      .option(
+        '--copy-between-luns',
+        'let EXTENDED COPY and ODX go between TCMU LUNs, past LIO’s access lists',
+      )
+      .addOption(controlOption('listen here for `lunette ls` and its like'))
+      .option('--no-control', 'have no control socket')
+      .option(
+        '--runtime-dir <folder>',
+        'keep here what lets a restarted daemon go on with unfinished commands',
+        '/run/lunette',
+      )
+      .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
+      .option('--take-over', 'have the daemon that runs hand its devices over and leave, without an error')
+      .addOption(
+        new Option(
+          '--on-timeout <policy>',
+          'what becomes of a command that takes longer than its time, once it was reported',
+        )
+          .choices(['wait', 'abort', 'fail'])
+          .default('fail'),
+      )
+      .option('--trace-verbs', 'know the stack of a handler’s verb that takes too long; costs each command')
+      .option(
+        '--block-threshold <seconds>',
+        'report a handler that keeps the event loop from turning so long; 0 never',
+        '1',
+      );
+
+  withServeOptions(
+    lunette
+      .command('serve')
+      .description('serve TCMU devices: existing ones, and each that targetcli makes, until SIGTERM'),
+  )
     .addHelpText(
       'after',
       `
@@ -132,9 +155,27 @@ Examples:
   $ sudo lunette serve --handler ./examples/ram-disk.ts --checked-buffers
   $ sudo lunette serve --subtype-prefix lab_
 
-The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at once.`,
+The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at once. SIGHUP starts the program anew,
+which takes over: so comes an upgrade to a running host.`,
     )
     .action(async (options: ServeOptions) => (await import('./serve.js')).serve(options));
+
+  withServeOptions(
+    lunette
+      .command('dev')
+      .description('serve, and put a handler’s code under its live disks whenever one of its files is saved')
+      .argument('<module>', 'the handler’s .ts or .js file'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sudo lunette dev ./my-disk.ts
+  $ sudo lunette dev ./my-disk.ts --checked-buffers --log-level debug
+
+Code that cannot be loaded or opened leaves the old one serving, and is told about.`,
+    )
+    .action(async (module: string, options: ServeOptions) => (await import('./dev.js')).dev(module, options));
 
   lunette
     .command('export')

@@ -1,5 +1,5 @@
 import { Daemon } from '../daemon/daemon.js';
-import { createLog, type LogFormat, type LogLevel } from '../daemon/log.js';
+import { createLog, type Logger, type LogFormat, type LogLevel } from '../daemon/log.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
 import { iscsiSettings } from '../daemon/iscsi-settings.js';
 import { checkKernel } from '../target/prerequisites.js';
@@ -29,8 +29,14 @@ export interface ServeOptions {
   allowAnyone?: boolean;
 }
 
+/** What another command does besides. */
+export interface ServeHooks {
+  /** The daemon serves. @returns called when it stops */
+  onReady?(daemon: Daemon, log: Logger): Promise<() => Promise<void>>;
+}
+
 /** `lunette serve`. */
-export async function serve(options: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Promise<void> {
   const commandTimeout =
     options.commandTimeout === undefined
       ? undefined
@@ -70,7 +76,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     runtimeDirectory: options.runtimeDir,
     control: options.control === false ? undefined : options.control,
   });
+  const finish = await hooks.onReady?.(daemon, log);
   await asked;
+  await finish?.();
   await daemon.stop();
   log.info('stopped');
   // A verb that never ends must not keep a stopped daemon alive.

@@ -1,4 +1,4 @@
-import type { Device } from '../device/device.js';
+import type { ReplaceOptions } from '../device/reload.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
 import { native } from '../native/addon.js';
@@ -18,6 +18,7 @@ import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { openDevice, type DeviceSettings } from './open-device.js';
+import { Reloader, type ReloadOutcome, type ServedDevice } from './reload.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
 
@@ -59,7 +60,8 @@ export class Daemon implements TargetListener, ControlTarget {
   readonly version = version;
   readonly #options: DaemonOptions;
   readonly #log: Logger;
-  readonly #devices = new Map<string, { readonly device: Device; readonly control: ControlDevice }>();
+  readonly #devices = new Map<string, ServedDevice & { readonly control: ControlDevice }>();
+  readonly #reloader: Reloader;
   #control: ControlServer | undefined;
   #service: TcmuService | undefined;
   #target: KernelTarget | undefined;
@@ -73,6 +75,7 @@ export class Daemon implements TargetListener, ControlTarget {
   private constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#reloader = new Reloader(options.registry, options, options.log);
   }
 
   /**
@@ -179,7 +182,7 @@ export class Daemon implements TargetListener, ControlTarget {
     const copyManager = this.#options.copyBetweenLuns ? this.#copies : undefined;
     const settings = { ...this.#options, copyManager };
     const device = await openDevice(tcmu, configfs, this.#options.registry, settings, this.#log);
-    this.#devices.set(tcmu.uio, { device, control: new LocalDevice(device, tcmu) });
+    this.#devices.set(tcmu.uio, { device, tcmu, control: new LocalDevice(device, tcmu) });
     device.start();
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
     this.#log.info(
@@ -201,16 +204,36 @@ export class Daemon implements TargetListener, ControlTarget {
   async reconfigured(tcmu: TcmuDevice, change: DeviceChange): Promise<void> {
     const device = this.#devices.get(tcmu.uio)?.device;
     if (!device) throw refusal('ENODEV', `${tcmu.hba}/${tcmu.name} is not served here`);
-    if (change.devConfig !== undefined) {
-      throw refusal(
-        'EOPNOTSUPP',
-        'the configuration of a live device cannot be changed: delete it and create it anew',
-      );
-    }
-    if (change.writeCache !== undefined) {
-      throw refusal('EOPNOTSUPP', 'the write cache is the handler’s: it is set by its options, not by LIO');
-    }
+    if (change.devConfig !== undefined) await this.#reconfigure(tcmu.uio, change.devConfig);
+    if (change.writeCache !== undefined) device.unit.setWriteCache(change.writeCache);
     if (change.size !== undefined) await device.resize(change.size);
+  }
+
+  async #reconfigure(uio: string, devConfig: string): Promise<void> {
+    const served = this.#devices.get(uio)!;
+    const { device } = served;
+    const tcmu = await this.#reloader.reconfigure(served, devConfig);
+    this.#devices.set(uio, { device, tcmu, control: new LocalDevice(device, tcmu) });
+  }
+
+  /**
+   * Load the code of a device's handler anew, under I/O.
+   * @param name HBA/NAME
+   * @throws Error that says why the old code serves on
+   */
+  async reload(name: string): Promise<void> {
+    const served = [...this.#devices.values()].find(({ device }) => device.name === name);
+    if (!served) throw new Error(`${name} is not served here`);
+    await this.#reloader.reload(served);
+  }
+
+  /**
+   * Load a module of handlers anew and put it under every disk of theirs.
+   * @param origin as it was given to handlerRegistry()
+   * @throws ConfigError where the module cannot be loaded
+   */
+  reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]> {
+    return this.#reloader.reloadModule(origin, [...this.#devices.values()], options);
   }
 
   /** @returns undefined where there can be no socket: the devices are served all the same */
@@ -228,10 +251,12 @@ export class Daemon implements TargetListener, ControlTarget {
   /** @returns undefined where there is no bus to offer them on: the devices are served all the same */
   async #offerHandlers(): Promise<TcmuService | undefined> {
     const { registry, log, definitions } = this.#options;
-    const handlers = registry.list().map(({ subtype, handler }) => ({
+    const handlers = registry.list().map(({ subtype, handler: first }) => ({
       subtype,
-      description: configDescription(handler),
+      description: configDescription(first),
       checkConfig: async (devConfig: string): Promise<void> => {
+        // Its code may have been loaded anew.
+        const handler = registry.get(subtype) ?? first;
         const config = configure(handler, parseDeviceConfig(devConfig).cfgstring, { definitions });
         await handler.check?.(config);
       },

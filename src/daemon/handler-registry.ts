@@ -15,7 +15,7 @@ export async function handlerRegistry(
   const registry = new HandlerRegistry({ prefix });
   for (const handler of [memory, file, nullHandler]) registry.add(handler);
   for (const specifier of modules) {
-    for (const handler of await loadHandlers(specifier)) registry.add(handler);
+    for (const handler of await loadHandlers(specifier)) registry.add(handler, specifier);
   }
   return registry;
 }

@@ -1,5 +1,6 @@
 import { configure } from '../handlers/cfgstring.js';
-import type { Disk } from '../handlers/contract.js';
+import type { DiskOpener } from '../device/reload.js';
+import type { Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import { Device, type DeviceJournal } from '../device/device.js';
 import { native, type RegionHandle } from '../native/addon.js';
@@ -39,28 +40,31 @@ function maxTransferBlocks(configfs: ConfigfsDevice): number | undefined {
   return configured === KERNEL_DEFAULT_MAX_SECTORS ? undefined : configured;
 }
 
-async function openDisk(
-  tcmu: TcmuDevice,
+/**
+ * What opens a device's disk, now and again; its configuration is checked here.
+ * @throws ConfigError, or what the handler's `check` throws
+ */
+export async function diskOpener(
+  handler: Handler,
+  cfgstring: string,
   configfs: ConfigfsDevice,
-  registry: HandlerRegistry,
   settings: DeviceSettings,
   log: Logger,
-): Promise<Disk> {
-  const handler = registry.get(tcmu.subtype);
-  if (!handler)
-    throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
-  const config = configure(handler, tcmu.cfgstring, { definitions: settings.definitions });
-  const blockSize = configfs.blockSize();
-  const disk = await handler.open(config, { size: configfs.size(), blockSize, log });
-  const diskBlockSize = disk.blockSize ?? 512;
-  if (diskBlockSize !== blockSize) {
+): Promise<DiskOpener> {
+  const config = configure(handler, cfgstring, { definitions: settings.definitions });
+  await handler.check?.(config);
+  return async (inherited) => {
+    const blockSize = configfs.blockSize();
+    const disk = await handler.open(config, { size: configfs.size(), blockSize, log, inherited });
+    const diskBlockSize = disk.blockSize ?? 512;
+    if (diskBlockSize === blockSize) return disk;
+    await disk.handOver?.();
     await disk.close?.();
     throw new Error(
       `the disk has blocks of ${diskBlockSize} bytes but LIO was told ${blockSize}: ` +
         `create it with control=hw_block_size=${diskBlockSize}`,
     );
-  }
-  return disk;
+  };
 }
 
 /** A disk without a journal is better than no disk. */
@@ -90,7 +94,11 @@ export async function openDevice(
   log: Logger,
 ): Promise<Device> {
   const name = `${tcmu.hba}/${tcmu.name}`;
-  const disk = await openDisk(tcmu, configfs, registry, settings, log);
+  const handler = registry.get(tcmu.subtype);
+  if (!handler)
+    throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
+  const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
+  const disk = await open();
   let region;
   let journal;
   try {
@@ -100,6 +108,7 @@ export async function openDevice(
       name,
       region,
       disk,
+      reopen: open,
       log,
       journal,
       commandTimeout: budget(settings, configfs),

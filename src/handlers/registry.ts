@@ -19,6 +19,7 @@ export interface RegistryEntry {
 export class HandlerRegistry {
   readonly #prefix: string;
   readonly #handlers = new Map<string, Handler>();
+  readonly #origins = new Map<string, string>();
 
   constructor({ prefix = '' }: RegistryOptions = {}) {
     if (!/^([a-z][a-z0-9_]{0,31})?$/.test(prefix)) {
@@ -30,9 +31,17 @@ export class HandlerRegistry {
     this.#prefix = prefix;
   }
 
-  /** @throws ConfigError where a handler of that name is there already */
-  add<Schema extends z.ZodObject>(handler: Handler<Schema>): void {
-    const subtype = this.#prefix + handler.name;
+  /** What stands before the first `/` of dev_config for a handler of that name. */
+  subtypeOf(name: string): string {
+    return this.#prefix + name;
+  }
+
+  /**
+   * @param origin the module it was loaded from; undefined for one that comes with Lunette
+   * @throws ConfigError where a handler of that name is there already
+   */
+  add<Schema extends z.ZodObject>(handler: Handler<Schema>, origin?: string): void {
+    const subtype = this.subtypeOf(handler.name);
     if (this.#handlers.has(subtype)) {
       throw new ConfigError(
         'DUPLICATE_HANDLER',
@@ -40,11 +49,17 @@ export class HandlerRegistry {
       );
     }
     this.#handlers.set(subtype, handler);
+    if (origin !== undefined) this.#origins.set(subtype, origin);
+  }
+
+  /** The module a handler was loaded from; undefined for one that comes with Lunette. */
+  origin(subtype: string): string | undefined {
+    return this.#origins.get(subtype);
   }
 
   /** Put another version in the place of the handler of that name; a new name is added. @returns its subtype */
   replace<Schema extends z.ZodObject>(handler: Handler<Schema>): string {
-    const subtype = this.#prefix + handler.name;
+    const subtype = this.subtypeOf(handler.name);
     this.#handlers.set(subtype, handler);
     return subtype;
   }
