@@ -19,19 +19,22 @@ export const word = {
   publishedBefore: 6,
   /** Not 0 while an entry that found no room in the journal is overwritten and its command unfinished. */
   incomplete: 7,
-  /** The response being written: see `redo`. */
+  /**
+   * Offset of the entry that the last recorded response is for, with PLAIN or SECOND; or NONE. The response is in one
+   * of two records, so that what is known of the last one stays true while the next one is written.
+   */
+  slot: 15,
   redo: 16,
+  secondRedo: 56,
   /** What the journal belongs to: a length in bytes, then the text. */
-  identity: 64,
+  identity: 128,
   headerSize: 256,
 } as const;
 
 export const MAX_IDENTITY = (word.headerSize - word.identity - 1) * 4;
 
-/** The redo record, relative to word.redo. */
+/** A redo record: a response. */
 export const redo = {
-  /** Offset of the entry it is for, with PLAIN where status 0 and nothing else is all of it; else NONE. */
-  slot: 0,
   commandId: 1,
   userFlags: 2,
   status: 3,
@@ -47,8 +50,11 @@ export const redo = {
 } as const;
 
 export const NONE = -1;
-/** Entries are aligned to 8 bytes, so an offset has room for it. */
+
+/** Flags in word.slot: entries are aligned to 8 bytes. Status 0 and nothing else, for the entry's own command. */
 export const PLAIN = 1;
+/** The record at word.secondRedo, not that at word.redo. */
+export const SECOND = 2;
 
 /** Two marks for each 8 bytes of the ring, by the entry that begins there. */
 export const mark = {

@@ -8,9 +8,10 @@ export class JournalMemory {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
 
-  constructor(buffer: ArrayBuffer) {
-    this.words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
-    this.bytes = new Uint8Array(buffer);
+  /** @param views of all of `buffer`, where not any will do */
+  constructor(buffer: ArrayBuffer, views?: { readonly words: Int32Array; readonly bytes: Uint8Array }) {
+    this.words = views?.words ?? new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+    this.bytes = views?.bytes ?? new Uint8Array(buffer);
   }
 
   /** Store a word after everything that was stored before, and before everything that will be. */

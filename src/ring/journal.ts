@@ -9,6 +9,7 @@ import {
   MAX_IDENTITY,
   NONE,
   PLAIN,
+  SECOND,
   redo,
   saved,
   word,
@@ -78,7 +79,7 @@ export class Journal {
   #unsaved = 0;
 
   /**
-   * @param identity what the ring is: a journal of another one is not used. At most 764 bytes count
+   * @param identity what the ring is: a journal of another one is not used. At most 508 bytes count
    * @throws RangeError where the memory is not as large as bytesFor() says
    */
   constructor(memory: JournalMemory, ringSize: number, identity: string, savedBytes = SAVED_BYTES) {
@@ -122,7 +123,7 @@ export class Journal {
     this.#words[word.incomplete] = 0;
     this.#words[word.tail] = tail;
     this.#words[word.published] = this.#words[word.publishedBefore] = tail;
-    this.#words[word.redo] = NONE;
+    this.#words[word.slot] = NONE;
     memory.store(word.magic, MAGIC);
     this.#used.fill(0);
     this.#unsaved = 0;
@@ -228,25 +229,27 @@ export class Journal {
   ): void {
     const { position } = command;
     if (position === slot && status === 0 && userFlags === 0 && sense === undefined && readLength === 0) {
-      return this.#memory.store(word.redo, slot | PLAIN);
+      return this.#memory.store(word.slot, slot | PLAIN);
     }
     const words = this.#words;
-    words[word.redo + redo.commandId] = command.id;
-    words[word.redo + redo.userFlags] = userFlags;
-    words[word.redo + redo.status] = status;
-    words[word.redo + redo.readLength] = readLength;
-    words[word.redo + redo.position] = position;
+    const which = words[word.slot] & SECOND ? 0 : SECOND;
+    const body = which === 0 ? word.redo : word.secondRedo;
+    words[body + redo.commandId] = command.id;
+    words[body + redo.userFlags] = userFlags;
+    words[body + redo.status] = status;
+    words[body + redo.readLength] = readLength;
+    words[body + redo.position] = position;
     const chunk = position === NONE ? command.savedAt : NONE;
-    words[word.redo + redo.chunk] = chunk;
-    words[word.redo + redo.sequence] = chunk === NONE ? 0 : words[this.#directory + chunk];
+    words[body + redo.chunk] = chunk;
+    words[body + redo.sequence] = chunk === NONE ? 0 : words[this.#directory + chunk];
     const senseLength = sense === undefined ? NONE : Math.min(sense.length, response.senseSize);
-    words[word.redo + redo.senseLength] = senseLength;
+    words[body + redo.senseLength] = senseLength;
     if (sense !== undefined) {
       const { bytes } = this.#memory;
-      const at = 4 * (word.redo + redo.sense);
+      const at = 4 * (body + redo.sense);
       for (let index = 0; index < senseLength; index++) bytes[at + index] = sense[index];
     }
-    this.#memory.store(word.redo, slot);
+    this.#memory.store(word.slot, slot | which);
   }
 
   /** The entry at the tail holds its response. @param tail what comes after it */
@@ -266,7 +269,7 @@ export class Journal {
   skip(tail: number): void {
     // A redo record counts where its slot is the tail. Over a PAD the tail can come back to the same slot without a
     // new record.
-    this.#memory.store(word.redo, NONE);
+    this.#memory.store(word.slot, NONE);
     this.#memory.store(word.tail, tail);
   }
 
@@ -322,18 +325,19 @@ export class Journal {
   /** The redo record; undefined where there is none. */
   readRedo(): Redo | undefined {
     const words = this.#words;
-    const slot = words[word.redo];
+    const slot = words[word.slot];
+    const body = slot & SECOND ? word.secondRedo : word.redo;
     if (slot === NONE) return undefined;
     if ((slot & PLAIN) !== 0) return { slot: slot & ~PLAIN, response: undefined };
-    const length = words[word.redo + redo.senseLength];
-    const at = 4 * (word.redo + redo.sense);
+    const length = words[body + redo.senseLength];
+    const at = 4 * (body + redo.sense);
     return {
-      slot,
+      slot: slot & ~SECOND,
       response: {
-        commandId: words[word.redo + redo.commandId],
-        userFlags: words[word.redo + redo.userFlags],
-        status: words[word.redo + redo.status],
-        readLength: words[word.redo + redo.readLength] >>> 0,
+        commandId: words[body + redo.commandId],
+        userFlags: words[body + redo.userFlags],
+        status: words[body + redo.status],
+        readLength: words[body + redo.readLength] >>> 0,
         sense:
           length === NONE ? undefined : Uint8Array.from({ length }, (_, n) => this.#memory.bytes[at + n]),
       },
@@ -343,16 +347,17 @@ export class Journal {
   /** Settle the command of the redo record, whose response is on the ring: once more does no harm. */
   settleRedo(): void {
     const words = this.#words;
-    const slot = words[word.redo];
+    const slot = words[word.slot];
+    const body = slot & SECOND ? word.secondRedo : word.redo;
     // One in its own entry has nothing to settle; marks of entries behind the tail are swept.
     if (slot === NONE || (slot & PLAIN) !== 0) return;
-    const chunk = words[word.redo + redo.chunk];
-    const position = words[word.redo + redo.position];
+    const chunk = words[body + redo.chunk];
+    const position = words[body + redo.position];
     if (chunk !== NONE) {
       // Where it was freed already, the chunk may be another's by now.
-      const isIts = words[this.#directory + chunk] === words[word.redo + redo.sequence];
+      const isIts = words[this.#directory + chunk] === words[body + redo.sequence];
       if (isIts) this.#memory.store(this.#directory + chunk, 0);
-    } else if (position !== NONE && position !== slot) this.#setMark(position, mark.finished);
+    } else if (position !== NONE && position !== (slot & ~SECOND)) this.#setMark(position, mark.finished);
   }
 
   /** Take stock of the saved entries, oldest first, and of the chunks they use: once, before anything is saved. */
