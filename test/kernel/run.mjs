@@ -17,7 +17,10 @@ const usage = `node test/kernel/run.mjs [FILE…] [--grep TEXT] [--console] [--m
   --grep TEXT   run only the tests with TEXT in their title
   --console     print the guest's console as it comes
   --minutes N   end a guest that takes longer (default: 15)
-  --no-build    take dist/ and out/kernel-tests/ as they are`;
+  --no-build    take dist/ and out/kernel-tests/ as they are
+
+LUNETTE_KILLS=N has crash.test.ts kill the daemon N times (default: 20). Variables that begin with LUNETTE_ are those
+of the guest, too.`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -83,7 +86,9 @@ async function main() {
   installPackages();
   if (!options['no-build']) build();
 
+  const settings = Object.entries(process.env).filter(([name]) => name.startsWith('LUNETTE_'));
   const mocha = [
+    ...settings.map(([name, value]) => `${name}=${quote(value)}`),
     quote(process.execPath),
     'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --exit --timeout 180000',
     '--reporter test/kernel/reporter.cjs',
