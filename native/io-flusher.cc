@@ -34,7 +34,8 @@ void OnSignal(int) {
 
 /*
  * The state is each thread's own. Threads begun from here on inherit it, as do child processes; those that run
- * already (V8's, for garbage collection and compilation) can set it only themselves, so each gets a signal.
+ * already (V8's, for garbage collection and compilation) can set it only themselves, so each gets a signal. The one
+ * that blocks it, Node's for starting the debugger, sleeps until somebody debugs.
  */
 Napi::Value SetIoFlusher(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

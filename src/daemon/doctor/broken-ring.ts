@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { shellWord, type Check, type Finding } from './finding.js';
 import type { Host, TcmuObject } from './host.js';
 import { disksOf } from './local-disks.js';
@@ -37,8 +38,36 @@ function stateOf(host: Host, device: TcmuObject): State {
 const WHY =
   'the kernel gives the daemon no more commands: each one fails with LOGICAL UNIT COMMUNICATION FAILURE';
 
+/** What the fix leaves in the kernel's log: the kernel itself says nothing of a reset. */
+function resetMark({ title }: TcmuObject): string {
+  return `lunette: the ring of ${title} was reset`;
+}
+
 function reset(device: TcmuObject): string {
-  return `echo 1 >${shellWord(`${device.directory}/action/reset_ring`)}`;
+  return (
+    `echo 1 >${shellWord(`${device.directory}/action/reset_ring`)}\n` +
+    `echo ${shellWord(resetMark(device))} >/dev/kmsg`
+  );
+}
+
+/** Milliseconds that two of the kernel's clocks may differ by. */
+const SLACK = 2000;
+
+/** Whether the log speaks of a broken ring that may be this one: not before it was made, nor before its last reset. */
+function isSuspected(host: Host, device: TcmuObject): boolean {
+  let made: number;
+  try {
+    made = statSync(`${device.directory}/attrib`).ctimeMs;
+  } catch {
+    return false;
+  }
+  const mark = resetMark(device);
+  let suspected = false;
+  for (const { time, text } of host.kernelLog()) {
+    if (text.includes('ring is broken')) suspected ||= time > made - SLACK;
+    else if (text.includes(mark)) suspected = false;
+  }
+  return suspected;
 }
 
 function broken(device: TcmuObject): Finding {
@@ -55,33 +84,35 @@ function broken(device: TcmuObject): Finding {
   };
 }
 
+function perhapsBroken(device: TcmuObject): Finding {
+  const [daemon] = device.openers;
+  return {
+    id: 'broken-ring',
+    subject: device.title,
+    what: `the kernel’s log speaks of a broken ring, which may be that of ${device.title}: it is no disk of this machine that could be asked`,
+    why: WHY,
+    // On a whole ring it would take commands away from the daemon.
+    fix: { command: reset(device), safe: false },
+    advice:
+      'ask the initiators whether they see that failure. Where they do, ' +
+      `${daemon ? `stop ${titleOf(daemon)}, ` : ''}reset the ring, and start the daemon again`,
+  };
+}
+
 export const brokenRing: Check = {
   id: 'broken-ring',
   readsConfigfs: true,
   find(host) {
-    const logged = host.kernelLog().some((line) => line.includes('ring is broken'));
     const findings: Finding[] = [];
-    const unknown: TcmuObject[] = [];
     for (const device of host.devices()) {
       if (device.uio === undefined) continue;
+      const suspected = isSuspected(host, device);
       // Without a daemon the question would wait on a whole ring, so it is asked only where there is a reason.
-      if (device.openers.length === 0 && !logged) continue;
+      if (device.openers.length === 0 && !suspected) continue;
       const state = stateOf(host, device);
       if (state === 'broken') findings.push(broken(device));
-      else if (state === 'unknown') unknown.push(device);
+      else if (state === 'unknown' && suspected) findings.push(perhapsBroken(device));
     }
-    if (!logged || findings.length > 0 || unknown.length === 0) return findings;
-    const names = unknown.map(({ title }) => title).join(', ');
-    return [
-      {
-        id: this.id,
-        subject: names,
-        what: `the kernel’s log speaks of a broken ring, and it cannot be told from here whether it is one of: ${names}`,
-        why: WHY,
-        advice:
-          'ask the initiators. Where one sees that failure, stop the daemon, ' +
-          `\`${reset(unknown[0])}\` (for that device), and start the daemon again`,
-      },
-    ];
+    return findings;
   },
 };

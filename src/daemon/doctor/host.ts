@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../native/addon.js';
 import { listStorageObjects } from '../../target/configfs.js';
 import { scanUio } from '../../target/uio.js';
-import { readKernelLog } from './kernel-log.js';
+import { readKernelLog, type KernelMessage } from './kernel-log.js';
 import { nameOwner } from './name-owner.js';
 import { tcmuOpeners, type Process } from './processes.js';
 
@@ -17,7 +17,7 @@ export interface HostOptions {
   /** The process that owns org.kernel.TCMUService1; undefined where none does. Rejects where there is no bus. */
   readonly nameOwner?: () => Promise<number | undefined>;
   /** Messages of the kernel, oldest first. */
-  readonly kernelLog?: () => string[];
+  readonly kernelLog?: () => KernelMessage[];
   /** INQUIRY to an sg device; undefined where no answer came in time. */
   readonly inquire?: (path: string) => { status: number; sense: Uint8Array } | undefined;
 }
@@ -127,7 +127,7 @@ export class Host {
     return (this.#options.nameOwner ?? nameOwner)();
   }
 
-  kernelLog(): string[] {
+  kernelLog(): KernelMessage[] {
     return (this.#options.kernelLog ?? readKernelLog)();
   }
 

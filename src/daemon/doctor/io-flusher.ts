@@ -7,10 +7,24 @@ const IO_FLUSHER = 0x0018_0000;
 /** Which of proc_pid_stat(5)'s fields from the third on holds the thread's flags. */
 const FLAGS = 6;
 
+/** SIGTERM's bit in proc_pid_status(5)'s masks. */
+const SIGTERM = 1n << 14n;
+
+/**
+ * Node's thread that waits for SIGUSR1 to start the debugger blocks all signals, so that setIoFlusher() does not reach
+ * it. It does nothing until then, and holds nothing that others wait for.
+ */
+function blocksSignals(host: Host, folder: string): boolean {
+  const mask = /^SigBlk:\s*([0-9a-f]+)$/m.exec(host.read(`${folder}/status`) ?? '')?.[1] ?? '0';
+  return (BigInt(`0x${mask}`) & SIGTERM) !== 0n;
+}
+
 function threadsWithout(host: Host, { pid }: Process): number {
   return host.list(`proc/${pid}/task`).filter((thread) => {
-    const stat = host.read(`proc/${pid}/task/${thread}/stat`);
-    return stat !== undefined && (Number(statFields(stat)[FLAGS]) & IO_FLUSHER) !== IO_FLUSHER;
+    const folder = `proc/${pid}/task/${thread}`;
+    const stat = host.read(`${folder}/stat`);
+    if (stat === undefined || (Number(statFields(stat)[FLAGS]) & IO_FLUSHER) === IO_FLUSHER) return false;
+    return !blocksSignals(host, folder);
   }).length;
 }
 

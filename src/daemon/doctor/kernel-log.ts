@@ -1,16 +1,24 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { uptime } from 'node:os';
 
 /** Longer than the kernel makes a record of /dev/kmsg. */
 const RECORD = 8192;
 /** Records: a reader that is slower than the log's writers must come to an end. */
 const MAX_RECORDS = 100_000;
 
+export interface KernelMessage {
+  /** Milliseconds since the epoch, about. */
+  readonly time: number;
+  readonly text: string;
+}
+
 /**
  * The kernel's messages, oldest first (Documentation/ABI/testing/dev-kmsg).
  * @returns nothing where they may not be read
  */
-export function readKernelLog(path = '/dev/kmsg'): string[] {
-  const lines: string[] = [];
+export function readKernelLog(path = '/dev/kmsg'): KernelMessage[] {
+  const lines: KernelMessage[] = [];
+  const boot = Date.now() - uptime() * 1000;
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -31,7 +39,9 @@ export function readKernelLog(path = '/dev/kmsg'): string[] {
       if (length === 0) break;
       // "6,339,5140900,-;message\n KEY=value"
       const record = buffer.toString('utf8', 0, length);
-      lines.push(record.slice(record.indexOf(';') + 1).split('\n', 1)[0]);
+      const [, , microseconds] = record.split(',', 3);
+      const text = record.slice(record.indexOf(';') + 1).split('\n', 1)[0];
+      lines.push({ time: boot + Number(microseconds) / 1000, text });
     }
   } finally {
     closeSync(fd);

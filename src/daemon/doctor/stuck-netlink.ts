@@ -41,18 +41,19 @@ export const stuckNetlink: Check = {
         command: [
           `cd /${parameters}`,
           'echo 1 >block_netlink && echo 1 >reset_netlink',
+          'sleep 1',
           'echo 0 >block_netlink',
         ].join('\n'),
         safe: true,
       },
       advice: 'what it was doing fails, and can be done again',
     }));
-    if (findings.length > 0 || host.number(`${parameters}/block_netlink`) !== 1) return findings;
+    if (findings.length > 0 || host.read(`${parameters}/block_netlink`) !== 'blocked') return findings;
     return [
       {
         id: 'stuck-netlink',
         subject: 'block_netlink',
-        what: 'the kernel tells TCMU daemons nothing (block_netlink is 1)',
+        what: 'the kernel tells TCMU daemons nothing (block_netlink is on)',
         why: 'devices cannot be made or removed; somebody meant to release a waiting thread and did not finish',
         fix: { command: `echo 0 >/${parameters}/block_netlink`, safe: true },
       },
