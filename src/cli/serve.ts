@@ -1,8 +1,12 @@
 import { Daemon } from '../daemon/daemon.js';
-import { createLog, type Logger, type LogFormat, type LogLevel } from '../daemon/log.js';
+import { createLog, isForPeople, type Logger, type LogFormat, type LogLevel } from '../daemon/log.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
 import { iscsiSettings } from '../daemon/iscsi-settings.js';
 import { checkKernel } from '../target/prerequisites.js';
+import { LoopWatch } from '../device/loop-watch.js';
+import { commandTable } from '../scsi/command-table.js';
+import type { TimeoutPolicy } from '../device/command-budget.js';
+import { spawnSuccessor } from '../daemon/take-over.js';
 import { secondsOption } from './numbers.js';
 import { untilSignal } from './until-signal.js';
 
@@ -24,6 +28,10 @@ export interface ServeOptions {
   state?: string;
   copyBetweenLuns?: boolean;
   runtimeDir: string;
+  takeOver?: boolean;
+  onTimeout: TimeoutPolicy;
+  traceVerbs?: boolean;
+  blockThreshold: string;
   chap?: string;
   mutualChap?: string;
   allowAnyone?: boolean;
@@ -33,6 +41,25 @@ export interface ServeOptions {
 export interface ServeHooks {
   /** The daemon serves. @returns called when it stops */
   onReady?(daemon: Daemon, log: Logger): Promise<() => Promise<void>>;
+}
+
+/** Names of commands by operation code. */
+function commandNames(): string[] {
+  const names: string[] = [];
+  for (const { opcode, name } of commandTable) names[opcode] ??= name;
+  return names;
+}
+
+function watchLoop(options: ServeOptions, log: Logger): LoopWatch | undefined {
+  const threshold = secondsOption('--block-threshold', options.blockThreshold);
+  if (threshold === 0) return undefined;
+  return new LoopWatch({
+    threshold,
+    commandNames: commandNames(),
+    format: isForPeople(options.logFormat) ? 'text' : 'json',
+    onUnblocked: (milliseconds, what) =>
+      log.warn(`the event loop turns again after ${milliseconds.toFixed(0)} ms: it was blocked ${what}`),
+  });
 }
 
 /** `lunette serve`. */
@@ -60,6 +87,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   if (fatal.length > 0) throw new Error(fatal.map((problem) => problem.message).join('\nlunette: '));
 
   const asked = untilSignal((signal) => log.info(`${signal}: draining; once more leaves at once`));
+  const loopWatch = watchLoop(options, log);
   const daemon = await Daemon.start({
     registry,
     log,
@@ -74,10 +102,19 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     state: options.state,
     copyBetweenLuns: options.copyBetweenLuns,
     runtimeDirectory: options.runtimeDir,
+    takeOver: options.takeOver,
+    onTimeout: options.onTimeout,
+    traceVerbs: options.traceVerbs,
+    loopWatch,
     control: options.control === false ? undefined : options.control,
   });
   const finish = await hooks.onReady?.(daemon, log);
-  await asked;
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: starting the program that takes over');
+    spawnSuccessor((reason) => log.error(`no new program has taken over: ${reason}`));
+  });
+  const taken = daemon.replaced.then(() => true);
+  if (await Promise.race([asked, taken])) process.exit(0);
   await finish?.();
   await daemon.stop();
   log.info('stopped');

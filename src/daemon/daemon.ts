@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ReplaceOptions } from '../device/reload.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
@@ -19,6 +20,7 @@ import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { openDevice, type DeviceSettings } from './open-device.js';
 import { Reloader, type ReloadOutcome, type ServedDevice } from './reload.js';
+import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
 
@@ -42,6 +44,8 @@ export interface DaemonOptions extends DeviceSettings {
   readonly state?: string;
   /** Path of the Unix socket by which programs see and control the daemon. Default: there is none. */
   readonly control?: string;
+  /** Have the daemon that runs hand its devices over, where there is one. */
+  readonly takeOver?: boolean;
   /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
   readonly drainTimeout?: number;
 }
@@ -56,7 +60,7 @@ function nameOf(tcmu: TcmuDevice): string {
 }
 
 /** Serves every TCMU device of this host whose subtype names one of the registry's handlers. */
-export class Daemon implements TargetListener, ControlTarget {
+export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   readonly version = version;
   readonly #options: DaemonOptions;
   readonly #log: Logger;
@@ -71,6 +75,12 @@ export class Daemon implements TargetListener, ControlTarget {
   readonly #copies = new CopyManager();
   #endPings = (): void => undefined;
   #stopping: Promise<void> | undefined;
+  #takeOver: TakeOverServer | undefined;
+  /** From the daemon before this one: when its devices stopped. */
+  #handedOver: HandedOver = {};
+  #leave!: () => void;
+  /** Fulfilled when another process has taken over. */
+  readonly replaced = new Promise<void>((resolve) => (this.#leave = resolve));
 
   private constructor(options: DaemonOptions) {
     this.#options = options;
@@ -84,21 +94,93 @@ export class Daemon implements TargetListener, ControlTarget {
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
+    const predecessor = options.takeOver ? await Predecessor.connect(daemon.#takeOverPath) : undefined;
     try {
-      const { tcmu = true, bus = true } = options;
-      // The bus and the control socket first: a second daemon is turned away before it touches a device.
-      if (tcmu && bus) daemon.#service = await daemon.#offerHandlers();
-      if (options.control !== undefined) daemon.#control = await daemon.#listen(options.control);
-      if (options.iscsi) await daemon.#startIscsi(options.iscsi);
-      if (tcmu) await daemon.#startTcmu();
+      await predecessor?.withdraw();
+      await daemon.#open(() => predecessor?.handOver());
     } catch (error) {
       await daemon.stop();
+      predecessor?.close();
       throw error;
     }
+    predecessor?.done();
     native().notify('READY=1');
     daemon.#endPings = pingWatchdog();
     options.log.info({ devices: daemon.#devices.size, handlers: options.registry.names() }, 'ready');
     return daemon;
+  }
+
+  /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
+  async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
+    const { tcmu = true, bus = true, control, iscsi } = this.#options;
+    if (tcmu && bus) this.#service = await this.#offerHandlers();
+    if (control !== undefined) this.#control = await this.#listen(control);
+    this.#handedOver = (await handOver()) ?? {};
+    if (iscsi) await this.#startIscsi(iscsi);
+    if (tcmu) await this.#startTcmu();
+    this.#handedOver = {};
+    await this.#awaitSuccessor();
+  }
+
+  get #takeOverPath(): string {
+    return join(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, 'take-over.sock');
+  }
+
+  async #awaitSuccessor(): Promise<void> {
+    try {
+      this.#takeOver = await TakeOverServer.start(this.#takeOverPath, this, this.#log);
+    } catch (error) {
+      this.#log.warn(`no other daemon can take over from this one: ${(error as Error).message}`);
+    }
+  }
+
+  /** Disks whose data is in this process would be empty in another. */
+  refusal(): string | undefined {
+    if (this.#stopping) return 'it is stopping';
+    const held = [...this.#devices.values()]
+      .filter(({ device }) => device.disk.handOver !== undefined)
+      .map(({ device }) => device.name);
+    return held.length === 0 ? undefined : `${held.join(', ')}: the data is in the memory of this process`;
+  }
+
+  /** A step of a take-over: nothing is offered any more, devices are served on. */
+  async withdraw(): Promise<void> {
+    await this.#control?.close();
+    await this.#target?.close();
+    await this.#service?.close();
+    this.#control = this.#target = this.#service = undefined;
+  }
+
+  /** A step of a take-over: nothing is served any more. */
+  async handOver(): Promise<HandedOver> {
+    const closing = Array.from(this.#devices.values(), ({ device }): [Promise<void>, string, number] => [
+      device.close(this.#options.drainTimeout),
+      device.name,
+      performance.timeOrigin + performance.now(),
+    ]);
+    await this.#closeIscsi();
+    await Promise.all(closing.map(([closed]) => closed));
+    this.#devices.clear();
+    return Object.fromEntries(closing.map(([, name, since]) => [name, since]));
+  }
+
+  /** A take-over failed. */
+  async goOn(): Promise<void> {
+    await this.#closeIscsi();
+    await this.#open(() => undefined);
+  }
+
+  /** A take-over is done. */
+  left(successor: number): void {
+    this.#log.info({ successor }, `process ${successor} has taken over`);
+    native().notify(`MAINPID=${successor}`);
+    this.#leave();
+  }
+
+  async #closeIscsi(): Promise<void> {
+    await this.#iscsi?.close();
+    this.#iscsi = undefined;
+    await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
   }
 
   async #startTcmu(): Promise<void> {
@@ -147,6 +229,7 @@ export class Daemon implements TargetListener, ControlTarget {
 
   async #stop(): Promise<void> {
     native().notify('STOPPING=1');
+    this.#takeOver?.close();
     await this.#control?.close();
     await this.#target?.close();
     await this.#iscsi?.close();
@@ -178,6 +261,12 @@ export class Daemon implements TargetListener, ControlTarget {
   }
 
   async added(tcmu: TcmuDevice): Promise<void> {
+    // Served on while another process failed to take over.
+    const present = this.#devices.get(tcmu.uio)?.device;
+    if (present?.name === `${tcmu.hba}/${tcmu.name}` && present.state !== 'broken') {
+      return this.#offerOverIscsi(nameOf(tcmu), present.unit);
+    }
+    await present?.close(0);
     const configfs = new ConfigfsDevice(tcmu);
     const copyManager = this.#options.copyBetweenLuns ? this.#copies : undefined;
     const settings = { ...this.#options, copyManager };
@@ -185,6 +274,14 @@ export class Daemon implements TargetListener, ControlTarget {
     this.#devices.set(tcmu.uio, { device, tcmu, control: new LocalDevice(device, tcmu) });
     device.start();
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
+    const since = this.#handedOver[device.name];
+    if (since !== undefined) {
+      const stall = Math.max(0, performance.timeOrigin + performance.now() - since);
+      this.#log.info(
+        { device: device.name, stall },
+        `${device.name}: taken over; commands waited ${stall.toFixed(0)} ms`,
+      );
+    }
     this.#log.info(
       { device: device.name, handler: tcmu.subtype, size: device.disk.size },
       `${device.name}: serving ${tcmu.devConfig}`,

@@ -9,13 +9,17 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['auto', 'text', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
+/** Whether the log is lines for people, not JSON. */
+export function isForPeople(format: LogFormat): boolean {
+  return format === 'text' || (format === 'auto' && process.stderr.isTTY);
+}
+
 /**
  * A log on stderr: lines for people on a terminal, JSON for programs elsewhere.
  * Written synchronously, so that the last words of a dying process are not lost.
  */
 export function createLog(level: LogLevel = 'info', format: LogFormat = 'auto'): Logger {
-  const forPeople = format === 'text' || (format === 'auto' && process.stderr.isTTY);
-  const stream = forPeople
+  const stream = isForPeople(format)
     ? pretty({
         destination: 2,
         sync: true,

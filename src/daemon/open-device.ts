@@ -1,4 +1,6 @@
 import { configure } from '../handlers/cfgstring.js';
+import type { TimeoutPolicy } from '../device/command-budget.js';
+import type { LoopWatch } from '../device/loop-watch.js';
 import type { DiskOpener } from '../device/reload.js';
 import type { Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
@@ -13,6 +15,11 @@ import type { Logger } from './log.js';
 export interface DeviceSettings {
   /** Milliseconds; undefined takes 5/6 of the kernel's own cmd_time_out, so that ours comes first. */
   readonly commandTimeout?: number;
+  /** What becomes of a command that takes longer. Default `fail`. */
+  readonly onTimeout?: TimeoutPolicy;
+  /** Know where verbs wait, to report those that take too long with their stack. */
+  readonly traceVerbs?: boolean;
+  readonly loopWatch?: LoopWatch;
   readonly checkedBuffers?: boolean;
   /** Shared by the logical units that copies may go between. */
   readonly copyManager?: CopyManager;
@@ -112,6 +119,9 @@ export async function openDevice(
       log,
       journal,
       commandTimeout: budget(settings, configfs),
+      onTimeout: settings.onTimeout,
+      traceVerbs: settings.traceVerbs,
+      loopWatch: settings.loopWatch,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
       unit: {

@@ -1,8 +1,16 @@
 import type { CommandRing } from '../ring/command-ring.js';
 import type { RingCommand } from '../ring/ring-command.js';
 
+/**
+ * What becomes of a command that takes longer than its budget, once it was reported. `wait`: nothing. `abort`: its
+ * handler is told by `context.signal`. `fail`: that, and it is answered if the handler does not listen.
+ */
+export type TimeoutPolicy = 'wait' | 'abort' | 'fail';
+
 /** What happens to a command whose budget is over. */
 export interface BudgetActions {
+  /** Somebody should know. @param budgets how many budgets it has taken: 1, 2, 4, 8 … */
+  report?(command: RingCommand, budgets: number): void;
   /** Tell the handler. */
   abort(command: RingCommand): void;
   /** It did not listen: answer the command. */
@@ -19,14 +27,16 @@ const SWEEPS = 8;
 export class CommandBudget {
   readonly #ring: CommandRing;
   readonly #actions: BudgetActions;
+  readonly #policy: TimeoutPolicy;
   readonly #interval: number;
   readonly #ages = new Map<RingCommand, { generation: number; sweeps: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param budget milliseconds */
-  constructor(ring: CommandRing, budget: number, actions: BudgetActions) {
+  constructor(ring: CommandRing, budget: number, actions: BudgetActions, policy: TimeoutPolicy = 'fail') {
     this.#ring = ring;
     this.#actions = actions;
+    this.#policy = policy;
     this.#interval = Math.max(1, budget / SWEEPS);
   }
 
@@ -51,12 +61,23 @@ export class CommandBudget {
       const age = this.#ages.get(command);
       if (age?.generation !== command.generation) {
         this.#ages.set(command, { generation: command.generation, sweeps: 0 });
-      } else if (++age.sweeps === SWEEPS) {
-        this.#actions.abort(command);
-      } else if (age.sweeps > SWEEPS) {
-        this.#ages.delete(command);
-        this.#actions.expire(command);
+      } else {
+        age.sweeps++;
+        this.#judge(command, age.sweeps);
       }
+    }
+  }
+
+  #judge(command: RingCommand, sweeps: number): void {
+    const budgets = sweeps / SWEEPS;
+    if (budgets === 1) {
+      this.#actions.report?.(command, budgets);
+      if (this.#policy !== 'wait') this.#actions.abort(command);
+    } else if (budgets > 1 && this.#policy === 'fail') {
+      this.#ages.delete(command);
+      this.#actions.expire(command);
+    } else if (budgets > 1 && Number.isInteger(Math.log2(budgets))) {
+      this.#actions.report?.(command, budgets);
     }
   }
 }

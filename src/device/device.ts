@@ -11,12 +11,14 @@ import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
 import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
 import { checkedDisk } from './checked-disk.js';
-import { CommandBudget } from './command-budget.js';
+import { CommandBudget, type BudgetActions, type TimeoutPolicy } from './command-budget.js';
 import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
+import type { LoopWatch } from './loop-watch.js';
 import { endsWithin } from './patience.js';
 import { DiskReplacement, type DiskOpener, type Replaced, type ReplaceOptions } from './reload.js';
 import { DeviceStatistics } from './statistics.js';
+import { VerbTrace } from './verb-trace.js';
 
 export interface DeviceOptions {
   /** Names the device in logs: `user_0/disk1`. */
@@ -30,6 +32,12 @@ export interface DeviceOptions {
   readonly unit?: LogicalUnitOptions;
   /** Milliseconds a command may take before it is aborted and answered; 0 waits for ever. Default 25 000. */
   readonly commandTimeout?: number;
+  /** What becomes of it then. Default `fail`. */
+  readonly onTimeout?: TimeoutPolicy;
+  /** Know where verbs wait, to report those that take too long with their stack. Default false: it costs time. */
+  readonly traceVerbs?: boolean;
+  /** Told which command is being run, to name what blocks the event loop. */
+  readonly loopWatch?: LoopWatch;
   /** Give the handler private copies of all data, so that a late use of a buffer fails at once. */
   readonly checkedBuffers?: boolean;
   /** Release a buffer kept past its command's completion (configfs action/free_kept_buf). */
@@ -74,6 +82,7 @@ export class Device {
   readonly #ring: CommandRing;
   readonly #log: HandlerLog;
   readonly #budget: CommandBudget | undefined;
+  readonly #verbs: VerbTrace | undefined;
   #state: DeviceState = 'new';
   #reopen: DiskOpener | undefined;
   /** Changes of the disk that are under way, one after the other; never rejects. */
@@ -88,16 +97,21 @@ export class Device {
     this.#options = options;
     this.#log = log;
     this.#reopen = options.reopen;
-    this.unit = new LogicalUnit(this.#checked(options.disk), {
+    this.#verbs = options.traceVerbs ? new VerbTrace() : undefined;
+    this.unit = new LogicalUnit(this.#wrapped(options.disk), {
       log: (message: string) => log.error(`${name}: ${message}`),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
     const idempotence = new Idempotence(this.disk.vendorCommands);
+    const { loopWatch } = options;
+    const watched = loopWatch?.register(name) ?? 0;
     const listener: RingListener = {
       onCommand: (command) => {
         this.statistics.started(command);
+        loopWatch?.enter(watched, command.cdb[0]);
         this.unit.submit(command, lioNexus);
+        loopWatch?.leave();
       },
       onAnswer: (command, status, sense) => {
         const microseconds = this.statistics.completed(command, status, sense);
@@ -122,10 +136,15 @@ export class Device {
       },
     );
     if (commandTimeout > 0) {
-      this.#budget = new CommandBudget(this.#ring, commandTimeout, {
-        abort: (command) => this.#abortSlow(command, commandTimeout),
+      const actions: BudgetActions = {
+        report: (command, budgets) => this.#reportSlow(command, budgets * commandTimeout),
+        abort: (command) => {
+          const message = `the command took longer than ${commandTimeout} ms`;
+          command.abort(new DOMException(message, 'TimeoutError'));
+        },
         expire: (command) => this.#answerFor(command, scsiStatus.checkCondition),
-      });
+      };
+      this.#budget = new CommandBudget(this.#ring, commandTimeout, actions, options.onTimeout);
     }
   }
 
@@ -134,12 +153,13 @@ export class Device {
     return this.unit.disk;
   }
 
-  #checked(disk: Disk): Disk {
-    return this.#options.checkedBuffers ? checkedDisk(disk) : disk;
+  #wrapped(disk: Disk): Disk {
+    const checked = this.#options.checkedBuffers ? checkedDisk(disk) : disk;
+    return this.#verbs?.wrap(checked) ?? checked;
   }
 
-  #checkedOpener(open: DiskOpener): DiskOpener {
-    return async (inherited) => this.#checked(await open(inherited));
+  #wrappedOpener(open: DiskOpener): DiskOpener {
+    return async (inherited) => this.#wrapped(await open(inherited));
   }
 
   get state(): DeviceState {
@@ -244,8 +264,8 @@ export class Device {
             if (!paused) this.resume();
           },
         },
-        this.#checkedOpener(open),
-        this.#reopen && this.#checkedOpener(this.#reopen),
+        this.#wrappedOpener(open),
+        this.#reopen && this.#wrappedOpener(this.#reopen),
         options,
       );
       const replaced = await replacement.run();
@@ -300,6 +320,7 @@ export class Device {
     }
     await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
+    this.#verbs?.close();
     this.#state = 'closed';
     this.#trace?.close();
     this.#ring.close();
@@ -365,12 +386,14 @@ export class Device {
     );
   }
 
-  #abortSlow(command: RingCommand, budget: number): void {
+  #reportSlow(command: RingCommand, milliseconds: number): void {
     this.statistics.timedOut();
+    const outcome = { wait: '', abort: ': aborted', fail: ': aborted' }[this.#options.onTimeout ?? 'fail'];
+    const where = this.#verbs?.describe(command.context);
     this.#log.error(
-      `${this.name}: command ${command.id} (${hex(command)}) took longer than ${budget} ms: aborted`,
+      `${this.name}: command ${command.id} (${hex(command)}) took longer than ${milliseconds} ms${outcome}` +
+        (where === undefined ? '' : ` (${where})`),
     );
-    command.abort(new DOMException(`the command took longer than ${budget} ms`, 'TimeoutError'));
   }
 
   /**
