@@ -8,6 +8,7 @@ export type {
   Handler,
   HandlerLog,
   OpenRequest,
+  Hold,
   VendorCommand,
 } from './handlers/contract.js';
 export { flag, formatSize, integer, parseSize, size, text } from './handlers/options.js';

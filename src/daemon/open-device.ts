@@ -92,6 +92,14 @@ function openDeviceJournal(
   }
 }
 
+function notifyTaskManagement(name: string, configfs: ConfigfsDevice, log: Logger): void {
+  try {
+    configfs.notifyTaskManagement();
+  } catch (error) {
+    log.debug(`${name}: handlers are not told of aborted commands: ${(error as Error).message}`);
+  }
+}
+
 /** Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it. */
 export async function openDevice(
   tcmu: TcmuDevice,
@@ -106,6 +114,7 @@ export async function openDevice(
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
   const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
   const disk = await open();
+  notifyTaskManagement(name, configfs, log);
   let region;
   let journal;
   try {

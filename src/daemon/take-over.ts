@@ -89,7 +89,7 @@ export class TakeOverServer {
       if (received > MAX_LINE) socket.destroy();
     });
     createInterface({ input: socket, crlfDelay: Infinity })
-      .on('line', (line) => (steps = steps.then(() => this.#step(socket, line, peer.pid))))
+      .on('line', (line) => void (steps = steps.then(() => this.#step(socket, line, peer.pid))))
       .on('error', () => undefined);
     socket.on('close', () => void steps.then(() => this.#hungUp()));
   }

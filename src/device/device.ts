@@ -1,8 +1,9 @@
 import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
-import { CommandRing, type RecoveryOutcome, type RingListener } from '../ring/command-ring.js';
+import { CommandRing, type RingListener } from '../ring/command-ring.js';
 import type { Journal } from '../ring/journal.js';
 import type { RingError } from '../ring/ring-error.js';
+import type { RecoveryOutcome } from '../ring/resumption.js';
 import type { RingCommand } from '../ring/ring-command.js';
 import type { RingRegion } from '../ring/region.js';
 import type { Nexus } from '../scsi/command.js';
@@ -120,6 +121,7 @@ export class Device {
       onTaskManagement: (type, commandIds) => this.#abortTasks(type, commandIds),
       onBroken: (error) => this.#break(error),
       onLateCompletion: (command) => this.#releaseLate(command),
+      ...(options.freeKeptBuffer && { onRelease: (id: number): void => this.#freeBuffer(id) }),
       onInterrupted: (command) => {
         this.statistics.started(command);
         this.#failInterrupted(command);
@@ -421,12 +423,18 @@ export class Device {
       void this.#finishDisk('close', ABORT_GRACE);
       return;
     }
+    if (!command.keptBuffer) return;
+    if (command.context.held) command.context.kept(command.id);
+    else this.#freeBuffer(command.id);
+  }
+
+  #freeBuffer(commandId: number): void {
     // A device that is being removed must not be touched in configfs, and closing the region frees its buffers.
-    if (!command.keptBuffer || this.#state === 'closing') return;
+    if (this.#state === 'closing' || this.#state === 'closed') return;
     try {
-      this.#options.freeKeptBuffer?.(command.id);
+      this.#options.freeKeptBuffer?.(commandId);
     } catch (error) {
-      this.#log.error(`${this.name}: buffer of command ${command.id} not freed: ${(error as Error).message}`);
+      this.#log.error(`${this.name}: buffer of command ${commandId} not freed: ${(error as Error).message}`);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Disk } from '../scsi/disk.js';
 
-export type { CommandContext, Disk, Done, Extent, VendorCommand } from '../scsi/disk.js';
+export type { CommandContext, Disk, Done, Extent, Hold, VendorCommand } from '../scsi/disk.js';
 export { SenseError, additionalSense, senseKey } from '../scsi/sense.js';
 
 /** Where a handler writes what an administrator should read. */

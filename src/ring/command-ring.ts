@@ -16,6 +16,7 @@ import type { Journal, SavedEntry } from './journal.js';
 import { recover } from './recovery.js';
 import type { RingRegion } from './region.js';
 import { writeResponse } from './response-writer.js';
+import type { RecoveryOutcome, Resumption } from './resumption.js';
 import { RingCommand, type CommandOwner } from './ring-command.js';
 import { badEntry, badMailbox, RingError } from './ring-error.js';
 
@@ -36,6 +37,8 @@ export interface RingListener {
   onAnswer?(command: RingCommand, status: number, sense: Uint8Array | undefined): void;
   /** Nothing more comes. Called once. */
   onBroken(error: RingError): void;
+  /** The handler needs the buffer of a command that was completed no more. Without it handlers cannot hold any. */
+  readonly onRelease?: (commandId: number) => void;
   /** The verb of a command that had been answered with expire() is done with its buffer. */
   onLateCompletion?(command: RingCommand): void;
   /**
@@ -47,24 +50,6 @@ export interface RingListener {
   onRecovery?(outcome: RecoveryOutcome): void;
 }
 
-/** What became of the commands that an earlier consumer of the ring had left. */
-export type RecoveryOutcome =
-  /** There was none. */
-  | { readonly kind: 'fresh' }
-  /** Those that were unfinished go on; `interrupted` of them are given to onInterrupted(). */
-  | { readonly kind: 'resumed'; readonly unfinished: number; readonly interrupted: number }
-  /** They cannot be known: the ring was reset. */
-  | { readonly kind: 'reset'; readonly reason: string };
-
-/** What a ring needs for its commands to outlive the process. */
-export interface Resumption {
-  readonly journal: Journal;
-  /** Whether a command can be run again after it was run in part or wholly. Asked for each. */
-  readonly isIdempotent: (cdb: Uint8Array) => boolean;
-  /** Have the kernel empty the ring, so that initiators send again what was on it (action/reset_ring, 1). */
-  readonly resetRing: (reason: string) => void;
-}
-
 const CHECK_CONDITION = 0x02;
 
 /** Batches taken in one turn before other work of the event loop gets its turn. */
@@ -72,6 +57,8 @@ const BATCHES_PER_TURN = 16;
 
 /** The consumer of a TCMU command ring, ABI version 2 (drivers/target/target_core_user.c of Linux 6.1). */
 export class CommandRing implements CommandOwner {
+  /** Of a buffer kept with KEEP_BUF: where the kernel can, and somebody frees what was kept. */
+  readonly releaseBuffer: ((commandId: number) => void) | undefined;
   readonly #region: RingRegion;
   readonly #listener: RingListener;
   readonly #bytes: Uint8Array;
@@ -115,6 +102,7 @@ export class CommandRing implements CommandOwner {
 
     const version = uint16At(this.#bytes, mailbox.version);
     this.#flags = uint16At(this.#bytes, mailbox.flags);
+    if ((this.#flags & mailboxFlag.keepBuffer) !== 0) this.releaseBuffer = listener.onRelease;
     this.#ringOffset = this.#words[mailbox.ringOffset >> 2];
     this.#ringSize = this.#words[mailbox.ringSize >> 2];
     this.#tail = this.#words[mailbox.tail >> 2];
@@ -299,8 +287,7 @@ export class CommandRing implements CommandOwner {
   #resumeFrom(journal: Journal, tail: number, head: number, saved: readonly SavedEntry[]): void {
     this.#tail = this.#next = tail;
     // Also where the kernel has it: it may not have been told to look.
-    this.#published = -1;
-    this.#publish();
+    this.#tellTail();
     const resumed = (this.#resumed = saved.map((entry) => this.#parseSaved(journal, entry)));
     // All of them first: to answer one takes an entry that was fetched.
     while (this.#next !== head && !this.#broken) this.#fetch(head);
@@ -394,6 +381,7 @@ export class CommandRing implements CommandOwner {
       }
       command.keptBuffer = keepBuffer && (this.#flags & mailboxFlag.keepBuffer) !== 0;
       if (command.keptBuffer) flags |= userFlag.keepBuffer;
+      if (command.keptBuffer && !expired) command.context.kept(command.id);
       if (journal) {
         if (command.position !== slot) this.#saveOwner(journal, at);
         journal.record(slot, command, flags, status, sense, readLength ?? 0);
@@ -464,9 +452,13 @@ export class CommandRing implements CommandOwner {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
     if (this.#tail === this.#published || this.#broken || this.#state === 'closed') return;
-    this.#published = this.#tail;
+    this.#tellTail();
+  }
+
+  #tellTail(): void {
     try {
-      this.#journal?.publish(this.#tail);
+      this.#journal?.publish(this.#published, this.#tail);
+      this.#published = this.#tail;
       this.#region.storeTail(this.#tail);
       this.#region.kick();
     } catch (error) {

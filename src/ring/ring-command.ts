@@ -1,4 +1,5 @@
-// HOT PATH: commands are pooled; nothing here allocates unless a handler asks for the signal.
+// HOT PATH: commands are pooled; nothing here allocates unless a handler asks for the signal or a hold.
+import { KeptBuffer, type BufferOwner, type Hold } from './kept-buffer.js';
 
 /** Buffers of one direction, filled anew for each command. */
 export class RingBuffer {
@@ -22,6 +23,28 @@ export class RingContext {
   dpo = false;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
+  #buffer: KeptBuffer | undefined;
+  readonly #owner: BufferOwner;
+  readonly #hold = (): Hold => (this.#buffer ??= new KeptBuffer(this.#owner)).hold();
+
+  constructor(owner: BufferOwner) {
+    this.#owner = owner;
+  }
+
+  /** Keep the command's buffer after its completion; undefined where that cannot be. */
+  get hold(): (() => Hold) | undefined {
+    return this.#owner.releaseBuffer ? this.#hold : undefined;
+  }
+
+  /** Somebody holds the buffer. */
+  get held(): boolean {
+    return this.#buffer !== undefined && this.#buffer.held;
+  }
+
+  /** The command was completed with KEEP_BUF while it was held: from now on the last release frees it. */
+  kept(commandId: number): void {
+    this.#buffer?.kept(commandId);
+  }
 
   get signal(): AbortSignal {
     if (!this.#controller) {
@@ -40,11 +63,12 @@ export class RingContext {
     this.fua = this.dpo = false;
     this.#controller = undefined;
     this.#reason = undefined;
+    this.#buffer = undefined;
   }
 }
 
 /** The ring a command answers to. */
-export interface CommandOwner {
+export interface CommandOwner extends BufferOwner {
   finish(
     command: RingCommand,
     status: number,
@@ -71,7 +95,7 @@ export class RingCommand {
   transferLength = 0;
   /** Set by the device: performance.now() when it began, in milliseconds; NaN where it is not measured. */
   startedAt = Number.NaN;
-  readonly context = new RingContext();
+  readonly context: RingContext;
   /** Data-Out. The kernel does not tell the direction: without BIDI the same buffer is given as Data-In. */
   readonly dataOut = new RingBuffer();
   readonly bidiDataIn = new RingBuffer();
@@ -90,6 +114,7 @@ export class RingCommand {
 
   constructor(owner: CommandOwner) {
     this.#owner = owner;
+    this.context = new RingContext(owner);
   }
 
   get dataIn(): RingBuffer {
@@ -121,8 +146,9 @@ export class RingCommand {
    * @param keepBuffer keep data area and cmd_id reserved (KEEP_BUF), where the kernel can
    */
   complete(status: number, sense?: Uint8Array, readLength?: number, keepBuffer = false): void {
-    if (this.state === 'running') this.#owner.finish(this, status, sense, readLength, keepBuffer);
-    else if (this.state === 'expired') this.#owner.finishLate(this);
+    if (this.state === 'running') {
+      this.#owner.finish(this, status, sense, readLength, keepBuffer || this.context.held);
+    } else if (this.state === 'expired') this.#owner.finishLate(this);
   }
 
   /**

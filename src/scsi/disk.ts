@@ -14,6 +14,18 @@ export interface CommandContext {
   readonly dpo: boolean;
   /** Aborted when the initiator aborts the command (ABORT TASK, LUN RESET) or when it runs out of time. */
   readonly signal: AbortSignal;
+  /**
+   * Keep the verb's buffers usable after it is done, until the hold is released: the command is answered and its data
+   * still goes somewhere else (asynchronous replication). To be called before the verb is done. Held buffers count
+   * against the transport's memory. Absent where the transport cannot keep buffers.
+   */
+  readonly hold?: () => Hold;
+}
+
+/** Keeps buffers after their command was answered. */
+export interface Hold {
+  /** The buffers are not used any more. Idempotent. */
+  release(): void;
 }
 
 /** A run of blocks in one state, in bytes. */

@@ -15,7 +15,7 @@ export type {
 export { accessState, TargetPortGroups } from './target-port-groups.js';
 export type { AccessState, TargetPortGroup } from './target-port-groups.js';
 export type { CommandDefinition } from './command-definition.js';
-export type { CommandContext, Disk, Done, Extent, VendorCommand } from './disk.js';
+export type { CommandContext, Disk, Done, Extent, Hold, VendorCommand } from './disk.js';
 export { commandTable } from './command-table.js';
 export { opcode, serviceAction } from './opcode.js';
 export { vpdPage } from './commands/vital-product-data.js';

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where configfs is mounted on every distribution. */
@@ -63,6 +63,11 @@ export class ConfigfsDevice {
     return this.#number('attrib/nl_reply_supported') > 0;
   }
 
+  /** Have ABORT TASK and LUN RESET put on the ring, so that handlers hear of them (Linux 5.9 and later). */
+  notifyTaskManagement(): void {
+    this.#write('attrib/tmr_notification', '1');
+  }
+
   /** Give back the data area of a command that was completed with KEEP_BUF. */
   freeKeptBuffer(commandId: number): void {
     this.#write('action/free_kept_buf', String(commandId));
@@ -115,8 +120,13 @@ export class ConfigfsDevice {
 
   #write(file: string, value: string): void {
     try {
-      // r+: configfs cannot create or truncate a file.
-      writeFileSync(join(this.#directory, file), value, { flag: 'r+' });
+      // Only to write: nobody, root included, may read some of them; and configfs cannot create or truncate a file.
+      const fd = openSync(join(this.#directory, file), constants.O_WRONLY);
+      try {
+        writeSync(fd, value);
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       throw this.#failure('write', file, error);
     }
