@@ -164,9 +164,9 @@ export class Journal {
     return this.#words[word.incomplete] !== 0;
   }
 
-  /** Before the kernel is told a tail. */
-  publish(tail: number): void {
-    this.#memory.store(word.publishedBefore, this.#words[word.published]);
+  /** Before the kernel is told a tail. @param from the one it has */
+  publish(from: number, tail: number): void {
+    this.#memory.store(word.publishedBefore, from);
     this.#memory.store(word.published, tail);
   }
 

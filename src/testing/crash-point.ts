@@ -20,6 +20,11 @@ export class CrashPoint {
     return this.#dead;
   }
 
+  /** Now. */
+  die(): void {
+    this.#dead = true;
+  }
+
   /** One step that others can see. @returns whether it happens */
   step(): boolean {
     if (this.stores === this.#after) this.#dead = true;

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { CommandRing, type RecoveryOutcome, type RingListener } from '../../src/ring/command-ring.js';
+import { CommandRing, type RingListener } from '../../src/ring/command-ring.js';
 import { Journal } from '../../src/ring/journal.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
+import type { RecoveryOutcome } from '../../src/ring/resumption.js';
 import { CrashingJournalMemory, CrashingRegion, CrashPoint } from '../../src/testing/crash-point.js';
 import { EmulatedKernel, type EmulatedKernelOptions } from '../../src/testing/emulated-kernel.js';
 import type { PendingCommand } from '../../src/testing/pending-command.js';
@@ -126,6 +127,7 @@ export class CrashWorld {
 
   /** The consumer is gone, as far as the kernel can see. */
   bury(): void {
+    this.crash.die();
     this.#region.close();
   }
 
