@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Dispatcher } from './dispatch.js';
-import { failure, notification, RpcError, rpcError } from './json-rpc.js';
+import { hangUp } from './hang-up.js';
+import { notification, RpcError } from './json-rpc.js';
 import { LineSplitter, LineTooLong } from './line-splitter.js';
 import type { Caller } from './methods.js';
 import { controlError, type TraceNotification } from './schema.js';
@@ -22,8 +23,9 @@ export class Connection implements Caller {
   readonly #subscriptions = new Map<number, () => void>();
   #lastSubscription = 0;
   #running = 0;
-  /** The caller has said all; it may still read. */
+  /** The caller has said all; it may still read the answers. */
   #inputEnded = false;
+  #hungUp = false;
   /** Requests that came in one piece with others and have to wait. */
   readonly #waiting: string[] = [];
 
@@ -34,6 +36,8 @@ export class Connection implements Caller {
     socket.on('drain', () => this.#next());
     socket.on('end', () => {
       this.#inputEnded = true;
+      // Perhaps it is gone altogether, which an idle device's trace would not find out.
+      this.#unsubscribeAll();
       this.#next();
     });
     // Whatever went wrong, 'close' follows.
@@ -48,6 +52,10 @@ export class Connection implements Caller {
 
   #forget(): void {
     this.#waiting.length = 0;
+    this.#unsubscribeAll();
+  }
+
+  #unsubscribeAll(): void {
     for (const stop of this.#subscriptions.values()) stop();
     this.#subscriptions.clear();
   }
@@ -57,9 +65,9 @@ export class Connection implements Caller {
       for (const line of this.#splitter.push(chunk)) this.#waiting.push(line);
     } catch (error) {
       if (!(error instanceof LineTooLong)) throw error;
-      this.#socket.pause();
-      this.#socket.end(`${failure(null, new RpcError(rpcError.invalidRequest, error.message))}\n`);
-      this.#socket.destroySoon();
+      this.#hungUp = true;
+      this.#forget();
+      hangUp(this.#socket, error.message);
       return;
     }
     this.#next();
@@ -67,6 +75,7 @@ export class Connection implements Caller {
 
   /** Start what may start, and read on where nothing waits. */
   #next(): void {
+    if (this.#hungUp) return;
     const isFull = (): boolean =>
       this.#running >= MAX_RUNNING || this.#socket.writableLength > MAX_UNREAD || !this.#socket.writable;
     while (!isFull()) {
@@ -76,7 +85,7 @@ export class Connection implements Caller {
     }
     if (isFull()) this.#socket.pause();
     else this.#socket.resume();
-    if (this.#inputEnded && this.#running === 0 && this.#subscriptions.size === 0) this.#socket.end();
+    if (this.#inputEnded && this.#running === 0) this.#socket.end();
   }
 
   async #run(message: string): Promise<void> {

@@ -1,7 +1,13 @@
 import { nearest } from '../../handlers/suggest.js';
 import { RpcError } from './json-rpc.js';
 import { openRpcDocument } from './open-rpc.js';
-import { controlError, type CheckedParams, type MethodName, type Result } from './schema.js';
+import {
+  controlError,
+  deviceSummarySchema,
+  type CheckedParams,
+  type MethodName,
+  type Result,
+} from './schema.js';
 import type { ControlDevice, ControlTarget } from './target.js';
 
 /** Who calls: the connection, which keeps what a caller has subscribed to. */
@@ -80,7 +86,9 @@ export function controlMethods(target: ControlTarget): Methods {
     'rpc.discover': () => openRpcDocument(target.version),
     version: () => ({ version: target.version, pid: process.pid, uptime: process.uptime() }),
     list: async () => ({
-      devices: await Promise.all(target.devices().map(async (device) => device.details())),
+      devices: await Promise.all(
+        target.devices().map(async (device) => deviceSummarySchema.parse(await device.details())),
+      ),
     }),
     show: ({ device }) => findDevice(target, device).details(),
     pause: async ({ device: name, timeout }) => {

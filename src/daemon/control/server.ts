@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from '../log.js';
+import type { HandlerLog } from '../../handlers/contract.js';
 import { Connection } from './connection.js';
 import { Dispatcher } from './dispatch.js';
-import { failure, RpcError, rpcError } from './json-rpc.js';
+import { hangUp } from './hang-up.js';
 import { peerOf } from './peer.js';
 import { SocketFile } from './socket-file.js';
 import type { ControlTarget } from './target.js';
@@ -11,7 +11,7 @@ export interface ControlServerOptions {
   /** Of the Unix socket. Its directory is made where it is missing. */
   readonly path: string;
   readonly target: ControlTarget;
-  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly log: HandlerLog;
   /** Users that may control it beside root. Default: the one this process runs as. */
   readonly users?: readonly number[];
 }
@@ -51,8 +51,7 @@ export class ControlServer {
     if (refusal !== undefined) {
       this.#options.log.warn(`control: ${refusal}`);
       socket.on('error', () => undefined);
-      socket.end(`${failure(null, new RpcError(rpcError.invalidRequest, refusal))}\n`);
-      socket.destroySoon();
+      hangUp(socket, refusal);
       return;
     }
     const connection = new Connection(socket, this.#dispatcher);

@@ -8,6 +8,9 @@ const MAX_PATH = 107;
 /** Stale sockets replaced before it is given up: more come only from daemons that all start at once. */
 const ATTEMPTS = 4;
 
+/** Sockets this process has made. */
+let listeners = 0;
+
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }
@@ -59,7 +62,7 @@ export class SocketFile {
   static async listen(server: Server, path: string): Promise<SocketFile> {
     // The name is given when everything is ready, and by link(2), which never replaces: of two daemons that start
     // at once one has it. (bind(2) at the name itself would make it before its mode can be set.)
-    const temporary = `${path}.${process.pid}`;
+    const temporary = `${path}.${process.pid}-${++listeners}`;
     if (Buffer.byteLength(temporary) > MAX_PATH) {
       throw new Error(`the path of the control socket is too long for one: ${path}`);
     }
