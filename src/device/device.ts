@@ -4,7 +4,6 @@ import { CommandRing, type RingListener } from '../ring/command-ring.js';
 import type { Journal } from '../ring/journal.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RecoveryOutcome } from '../ring/resumption.js';
-import type { RecoveryOutcome } from '../ring/resumption.js';
 import type { RingCommand } from '../ring/ring-command.js';
 import type { RingRegion } from '../ring/region.js';
 import type { Nexus } from '../scsi/command.js';

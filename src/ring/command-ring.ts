@@ -37,6 +37,8 @@ export interface RingListener {
   onAnswer?(command: RingCommand, status: number, sense: Uint8Array | undefined): void;
   /** Nothing more comes. Called once. */
   onBroken(error: RingError): void;
+  /** The handler needs the buffer of a command that was completed no more. Without it handlers cannot hold any. */
+  readonly onRelease?: (commandId: number) => void;
   /** The verb of a command that had been answered with expire() is done with its buffer. */
   onLateCompletion?(command: RingCommand): void;
   /**
@@ -55,6 +57,8 @@ const BATCHES_PER_TURN = 16;
 
 /** The consumer of a TCMU command ring, ABI version 2 (drivers/target/target_core_user.c of Linux 6.1). */
 export class CommandRing implements CommandOwner {
+  /** Of a buffer kept with KEEP_BUF: where the kernel can, and somebody frees what was kept. */
+  readonly releaseBuffer: ((commandId: number) => void) | undefined;
   readonly #region: RingRegion;
   readonly #listener: RingListener;
   readonly #bytes: Uint8Array;
@@ -98,6 +102,7 @@ export class CommandRing implements CommandOwner {
 
     const version = uint16At(this.#bytes, mailbox.version);
     this.#flags = uint16At(this.#bytes, mailbox.flags);
+    if ((this.#flags & mailboxFlag.keepBuffer) !== 0) this.releaseBuffer = listener.onRelease;
     this.#ringOffset = this.#words[mailbox.ringOffset >> 2];
     this.#ringSize = this.#words[mailbox.ringSize >> 2];
     this.#tail = this.#words[mailbox.tail >> 2];
@@ -376,6 +381,7 @@ export class CommandRing implements CommandOwner {
       }
       command.keptBuffer = keepBuffer && (this.#flags & mailboxFlag.keepBuffer) !== 0;
       if (command.keptBuffer) flags |= userFlag.keepBuffer;
+      if (command.keptBuffer && !expired) command.context.kept(command.id);
       if (journal) {
         if (command.position !== slot) this.#saveOwner(journal, at);
         journal.record(slot, command, flags, status, sense, readLength ?? 0);
