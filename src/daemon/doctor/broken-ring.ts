@@ -50,24 +50,25 @@ function reset(device: TcmuObject): string {
   );
 }
 
-/** Milliseconds that two of the kernel's clocks may differ by. */
+/** Milliseconds by which the kernel's clocks may differ. */
 const SLACK = 2000;
 
 /** Whether the log speaks of a broken ring that may be this one: not before it was made, nor before its last reset. */
 function isSuspected(host: Host, device: TcmuObject): boolean {
-  let made: number;
+  let broken: number | undefined;
+  for (const { time, text } of host.kernelLog()) {
+    if (text.includes('ring is broken')) broken = time;
+    else if (text.includes(resetMark(device))) broken = undefined;
+  }
+  if (broken === undefined) return false;
+  const age = host.kernelNow() - broken;
   try {
-    made = statSync(`${device.directory}/attrib`).ctimeMs;
+    // A folder of folders alone: those with attributes change with the first look at each of them.
+    return statSync(`${device.directory}/statistics`).ctimeMs - SLACK < Date.now() - age;
   } catch {
+    // Deleted meanwhile.
     return false;
   }
-  const mark = resetMark(device);
-  let suspected = false;
-  for (const { time, text } of host.kernelLog()) {
-    if (text.includes('ring is broken')) suspected ||= time > made - SLACK;
-    else if (text.includes(mark)) suspected = false;
-  }
-  return suspected;
 }
 
 function broken(device: TcmuObject): Finding {

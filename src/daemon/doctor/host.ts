@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../native/addon.js';
 import { listStorageObjects } from '../../target/configfs.js';
 import { scanUio } from '../../target/uio.js';
-import { readKernelLog, type KernelMessage } from './kernel-log.js';
+import { kernelNow, readKernelLog, type KernelMessage } from './kernel-log.js';
 import { nameOwner } from './name-owner.js';
 import { tcmuOpeners, type Process } from './processes.js';
 
@@ -18,6 +18,8 @@ export interface HostOptions {
   readonly nameOwner?: () => Promise<number | undefined>;
   /** Messages of the kernel, oldest first. */
   readonly kernelLog?: () => KernelMessage[];
+  /** Now, by the clock of the kernel's messages. */
+  readonly kernelNow?: () => number;
   /** INQUIRY to an sg device; undefined where no answer came in time. */
   readonly inquire?: (path: string) => { status: number; sense: Uint8Array } | undefined;
 }
@@ -129,6 +131,10 @@ export class Host {
 
   kernelLog(): KernelMessage[] {
     return (this.#options.kernelLog ?? readKernelLog)();
+  }
+
+  kernelNow(): number {
+    return (this.#options.kernelNow ?? kernelNow)();
   }
 
   inquire(path: string): { status: number; sense: Uint8Array } | undefined {

@@ -1,5 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { uptime } from 'node:os';
+import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs';
 
 /** Longer than the kernel makes a record of /dev/kmsg. */
 const RECORD = 8192;
@@ -7,7 +6,7 @@ const RECORD = 8192;
 const MAX_RECORDS = 100_000;
 
 export interface KernelMessage {
-  /** Milliseconds since the epoch, about. */
+  /** Milliseconds of the clock that kernelNow() reads. */
   readonly time: number;
   readonly text: string;
 }
@@ -18,7 +17,6 @@ export interface KernelMessage {
  */
 export function readKernelLog(path = '/dev/kmsg'): KernelMessage[] {
   const lines: KernelMessage[] = [];
-  const boot = Date.now() - uptime() * 1000;
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -41,10 +39,26 @@ export function readKernelLog(path = '/dev/kmsg'): KernelMessage[] {
       const record = buffer.toString('utf8', 0, length);
       const [, , microseconds] = record.split(',', 3);
       const text = record.slice(record.indexOf(';') + 1).split('\n', 1)[0];
-      lines.push({ time: boot + Number(microseconds) / 1000, text });
+      lines.push({ time: Number(microseconds) / 1000, text });
     }
   } finally {
     closeSync(fd);
   }
   return lines;
+}
+
+/**
+ * What the clock of the kernel's log says now, in milliseconds. No other clock goes as it does (it stands still while
+ * the machine sleeps, for one), so a message of our own is put there.
+ */
+export function kernelNow(path = '/dev/kmsg'): number {
+  const mark = `lunette doctor: pid ${process.pid} reads this log`;
+  try {
+    // Without the line's end the kernel would wait for more of it.
+    writeFileSync(path, `${mark}\n`);
+  } catch {
+    // Not allowed: its time is missing below.
+  }
+  const marked = readKernelLog(path).findLast(({ text }) => text === mark);
+  return marked && marked.time > 0 ? marked.time : Number(process.hrtime.bigint() / 1_000_000n);
 }

@@ -24,7 +24,7 @@ export interface FixtureProcess {
 /** A machine with all a check may look at, as files in a temporary directory; healthy to begin with. */
 export class FixtureMachine extends FixtureTree {
   owner: number | undefined = 100;
-  /** Messages of the kernel, a minute from now. */
+  /** Messages of the kernel, of this moment. */
   kernelLog: string[] = [];
   answers = new Map<string, { status: number; sense: Uint8Array } | undefined>();
   readonly asked: string[] = [];
@@ -50,7 +50,8 @@ export class FixtureMachine extends FixtureTree {
       root: this.root,
       patience: this.patience,
       nameOwner: () => Promise.resolve(this.owner),
-      kernelLog: () => this.kernelLog.map((text) => ({ time: Date.now() + 60_000, text })),
+      kernelLog: () => this.kernelLog.map((text) => ({ time: 500_000, text })),
+      kernelNow: () => 500_000,
       inquire: (path) => {
         this.asked.push(path);
         return this.answers.get(path);
@@ -94,6 +95,7 @@ export class FixtureMachine extends FixtureTree {
     this.write(`${directory}/attrib/dev_config`, `${device.devConfig}\n`);
     this.write(`${directory}/attrib/max_data_area_mb`, '1024\n');
     this.write(`${directory}/action/block_dev`, 'unblocked\n');
+    this.mkdir(`${directory}/statistics`);
   }
 
   directory({ host = 0, name }: FixtureDevice): string {
