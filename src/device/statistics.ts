@@ -1,4 +1,5 @@
-// HOT PATH: started() and completed() run for every command; neither allocates.
+// HOT PATH: started() and completed() run for every command; neither allocates, but for what the clock says, which
+// is asked for one command in sixteen.
 import { commandTable } from '../scsi/command-table.js';
 import { opcode } from '../scsi/opcode.js';
 import { additionalSense, senseKey } from '../scsi/sense.js';

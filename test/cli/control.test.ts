@@ -96,6 +96,17 @@ describe('the command line over a running daemon', () => {
     expect(names).to.deep.equal(['user_0/disk1', 'user_1/disk1', 'user_0/disk2']);
   });
 
+  it('lists nothing where nothing is served', async () => {
+    const empty = await ControlRig.start();
+    const [people, programs] = await Promise.all([
+      inProcess('ls', '--control', empty.path),
+      inProcess('stats', '--control', empty.path),
+    ]);
+    await empty.close();
+    expect(people.stdout).to.match(/no TCMU device.*targetcli/);
+    expect(programs.stdout).to.match(/no device/);
+  });
+
   it('shows one device, and says which it could be', async () => {
     const [people, programs, ambiguous] = await Promise.all([
       run('show', 'disk2'),
