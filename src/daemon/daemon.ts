@@ -113,6 +113,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
   async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
+    if (tcmu) this.#becomeIoFlusher();
     if (tcmu && bus) this.#service = await this.#offerHandlers();
     if (control !== undefined) this.#control = await this.#listen(control);
     this.#handedOver = (await handOver()) ?? {};
@@ -183,13 +184,16 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
   }
 
-  async #startTcmu(): Promise<void> {
+  #becomeIoFlusher(): void {
     // Before there are hosts, which inherit it.
     if (!native().setIoFlusher()) {
       this.#log.warn(
         'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
       );
     }
+  }
+
+  async #startTcmu(): Promise<void> {
     this.#target = await KernelTarget.start({
       listener: this,
       log: this.#log,
@@ -292,9 +296,10 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const device = this.#devices.get(tcmu.uio)?.device;
     if (!device) return;
     this.#devices.delete(tcmu.uio);
+    // First: another device may have the name before this one is closed.
+    removeJournal(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu);
     await this.#iscsi?.remove(nameOf(tcmu));
     await device.close(this.#options.drainTimeout);
-    removeJournal(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu);
     this.#log.info({ device: device.name }, `${device.name}: removed`);
   }
 

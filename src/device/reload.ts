@@ -73,7 +73,8 @@ async function close(disk: Disk, { name, log }: ReplacementHost): Promise<void> 
  * Stands where neither the new disk nor the old one could be opened. BECOMING READY has initiators try again for
  * some minutes, in which another reload can mend it.
  */
-export function absentDisk({ size, blockSize }: Pick<Disk, 'size' | 'blockSize'>, inherited: unknown): Disk {
+export function absentDisk(old: Disk, inherited: unknown): Disk {
+  const { size } = old;
   const fail = (): never => {
     throw new SenseError(
       senseKey.notReady,
@@ -81,7 +82,16 @@ export function absentDisk({ size, blockSize }: Pick<Disk, 'size' | 'blockSize'>
       'the disk could not be opened',
     );
   };
-  return { size, blockSize, read: fail, write: fail, flush: fail, handOver: () => inherited };
+  return new Proxy(old, {
+    get(target, key): unknown {
+      if (key === 'size') return size;
+      if (key === 'handOver') return () => inherited;
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      // There is nothing to make stable any more.
+      return key === 'flush' || key === 'close' ? (): void => undefined : fail;
+    },
+  });
 }
 
 /** One replacement of a device's disk under I/O. */

@@ -15,8 +15,8 @@ async function grow(lun: LoopbackLun, backstore: string, bytes: number): Promise
   await until(`${lun.path} to have ${bytes} bytes`, () => lun.size === bytes);
 }
 
-describe('a disk that grows', () => {
-  const lunette = useLunette({ expectedErrors: /configuration of a live device cannot be changed/ });
+describe('a disk that is changed while it lives', () => {
+  const lunette = useLunette({ expectedErrors: /limit: |no write cache/, expectedAlarms: /critical (space allocation|target|medium) error|I\/O error/ });
 
   it('is seen grown after its file has grown and LIO was told; its data stays, the new part works', async () => {
     const lun = await fileDisk.create('64M');
@@ -47,9 +47,32 @@ describe('a disk that grows', () => {
     await lun.remove();
   });
 
-  it('refuses another configuration for a live disk, which goes on', async () => {
+  it('shrinks under I/O: what lies beyond is refused, and an initiator that looks again knows', async () => {
+    const lun = await memoryDisk.create('128M');
+    await grow(lun, 'user:memory', 64 * mib);
+    await bash(`head -c 64M /dev/urandom >/tmp/pattern
+      dd if=/tmp/pattern of=${lun.path} bs=1M oflag=direct iflag=fullblock status=none
+      cmp -n 64M /tmp/pattern ${lun.path}; rm /tmp/pattern`);
+    await lun.remove();
+  });
+
+  it('takes another configuration while it is written to, and keeps its data', async () => {
     const lun = await memoryDisk.create('64M');
-    expect(() => writeFileSync(`${lun.configfs}/attrib/dev_config`, 'memory/?limit=1M')).to.throw();
+    await bash(`head -c 4M /dev/urandom >/tmp/pattern
+      dd if=/tmp/pattern of=${lun.path} bs=1M oflag=direct iflag=fullblock status=none`);
+    writeFileSync(`${lun.configfs}/attrib/dev_config`, 'memory/?limit=8M');
+    await bash(`cmp -n 4M /tmp/pattern ${lun.path}
+      ! dd if=/dev/urandom of=${lun.path} bs=1M count=32 oflag=direct iflag=fullblock status=none
+      rm /tmp/pattern`);
+    await lun.remove();
+  });
+
+  it('refuses a bad configuration for a live disk, which goes on', async () => {
+    const lun = await memoryDisk.create('64M');
+    expect(() => writeFileSync(`${lun.configfs}/attrib/dev_config`, 'memory/?limit=much')).to.throw(/EINVAL/);
+    expect(() => writeFileSync(`${lun.configfs}/attrib/emulate_write_cache`, '1')).to.throw(
+      /EOPNOTSUPP|ENOTSUP/,
+    );
     await bash(`head -c 4M /dev/urandom | dd of=${lun.path} bs=1M oflag=direct iflag=fullblock status=none`);
     await lun.remove();
   });

@@ -24,15 +24,15 @@ export class Daemon {
   readonly #file: string;
   #status: number | undefined;
 
-  private constructor(args: readonly string[]) {
-    const child = spawn(process.execPath, [main, 'serve', '--log-level', 'debug', ...args], {
+  private constructor(args: readonly string[], command: readonly string[] = ['serve']) {
+    const child = spawn(process.execPath, [main, ...command, '--log-level', 'debug', ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process = child;
     started += 1;
     mkdirSync(logs, { recursive: true });
     this.#file = `${logs}/daemon-${started}.log`;
-    appendFileSync(this.#file, `lunette serve ${args.join(' ')}\n`);
+    appendFileSync(this.#file, `lunette ${command.join(' ')} ${args.join(' ')}\n`);
     const { promise, resolve, reject } = deferred<number>();
     this.exited = promise;
     let rest = '';
@@ -59,8 +59,8 @@ export class Daemon {
   }
 
   /** Start it and wait until it is ready. TypeScript handlers take long to load in the guest. */
-  static async start(args: readonly string[] = []): Promise<Daemon> {
-    const daemon = new Daemon(args);
+  static async start(args: readonly string[] = [], command?: readonly string[]): Promise<Daemon> {
+    const daemon = new Daemon(args, command);
     try {
       await daemon.logged('ready', /^ready$/, 60_000);
     } catch (error) {

@@ -1,0 +1,240 @@
+import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { Daemon } from './support/daemon.js';
+import { freshImage } from './support/disks.js';
+import { KernelLog } from './support/kernel-log.js';
+import { LoopbackLun } from './support/lun.js';
+import { bash, deferred, run } from './support/run.js';
+import { until } from './support/wait.js';
+
+/** How often each is done; LUNETTE_TAKE_OVERS=50 for a run that counts. */
+const rounds = Number(process.env.LUNETTE_TAKE_OVERS ?? 5);
+
+/** fio, for as long as it is wanted: mixed reads and writes at depth 32, each block verified. */
+class Load {
+  readonly #done: Promise<{ status: number; output: string }>;
+  readonly #stop: () => void;
+
+  constructor(path: string) {
+    const { promise, resolve, reject } = deferred<{ status: number; output: string }>();
+    const child = spawn(
+      'fio',
+      [
+        '--name=load',
+        `--filename=${path}`,
+        '--direct=1',
+        '--ioengine=libaio',
+        '--iodepth=32',
+        '--rw=randrw',
+        '--bsrange=4k-64k',
+        '--size=32M',
+        '--verify=crc32c',
+        '--verify_fatal=1',
+        '--do_verify=1',
+        '--loops=10000',
+        '--output-format=json',
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    child.on('error', reject).on('close', (code) => resolve({ status: code ?? 128, output }));
+    this.#done = promise;
+    this.#stop = () => child.kill('SIGINT');
+  }
+
+  /** End it. @throws where a read or write failed, or a block was not what was written */
+  async end(): Promise<void> {
+    this.#stop();
+    const { output } = await this.#done;
+    const report = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1)) as {
+      jobs: { error: number; read: { total_ios: number }; write: { total_ios: number } }[];
+    };
+    // 0, or EINTR of the signal.
+    expect(report.jobs[0].error, output).to.be.oneOf([0, 4, 128]);
+    expect(output).not.to.match(/verify failed|crc32c: verify|io_u error/);
+    expect(report.jobs[0].write.total_ios).to.be.above(0);
+  }
+}
+
+/** Milliseconds as powers of two. */
+function histogram(what: string, stalls: readonly number[]): string {
+  const buckets = new Map<number, number>();
+  for (const stall of stalls) {
+    const bound = 2 ** Math.ceil(Math.log2(Math.max(1, stall)));
+    buckets.set(bound, (buckets.get(bound) ?? 0) + 1);
+  }
+  const lines = [...buckets].sort(([a], [b]) => a - b).map(([bound, count]) => `  <= ${bound} ms: ${count}`);
+  return [`${stalls.length} ${what}, longest stall ${Math.max(...stalls).toFixed(0)} ms`, ...lines].join(
+    '\n',
+  );
+}
+
+function stallsOf(daemon: Daemon, message: RegExp): number[] {
+  return daemon.log
+    .filter(({ msg }) => message.test(msg))
+    .map(({ msg, stall }) => (typeof stall === 'number' ? stall : Number(/([\d.]+) ms/.exec(msg)?.[1])));
+}
+
+describe('take-over and hot reload under load', () => {
+  const folder = '/tmp/handlers';
+  const module = `${folder}/versioned.ts`;
+  let kernelLog: KernelLog;
+  let daemon: Daemon;
+  let raw: LoopbackLun;
+  let mounted: LoopbackLun;
+
+  /** A handler over a file, whose source has a version. */
+  const source = (version: number, body = ''): string => `
+import { open } from 'node:fs/promises';
+import { defineHandler } from 'lunette';
+import { z } from 'zod';
+export default defineHandler({
+  name: 'versioned',
+  description: 'version ${version}',
+  config: z.object({ path: z.string() }),
+  positional: 'path',
+  async open({ path }, { size = 0, log }) {
+    ${body}
+    const file = await open(path, 'r+').catch(() => open(path, 'wx+'));
+    await file.truncate(size);
+    log.info('version ${version} opened');
+    return {
+      size,
+      read: async (buffer, offset) => void (await file.read(buffer, 0, buffer.length, offset)),
+      write: async (buffer, offset) => void (await file.write(buffer, 0, buffer.length, offset)),
+      flush: () => file.datasync(),
+      close: () => file.close(),
+    };
+  },
+});
+`;
+
+  before(async () => {
+    kernelLog = await KernelLog.fromNow();
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(module, source(0));
+    daemon = await Daemon.start(['--handler', module]);
+    raw = await LoopbackLun.create({ backstore: 'user:versioned', size: '64M', cfgstring: freshImage() });
+    mounted = await LoopbackLun.create({
+      backstore: 'user:file',
+      size: '128M',
+      cfgstring: `${freshImage()}?create=1`,
+    });
+    await bash(`mkdir -p /mnt/over; mkfs.ext4 -q ${mounted.path}; mount ${mounted.path} /mnt/over
+      head -c 16M /dev/urandom >/tmp/over; cp /tmp/over /mnt/over/data`);
+  });
+
+  after(async () => {
+    await bash('umount /mnt/over || true', { mayFail: true });
+    await mounted?.remove();
+    await raw?.remove();
+    if (daemon?.isRunning) await daemon.stop();
+  });
+
+  const filesAreRight = (): Promise<unknown> =>
+    bash('sync; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/over /mnt/over/data; date >/mnt/over/now; sync');
+
+  it(`goes on in ${rounds} new daemons, one after the other, and no initiator notices`, async function () {
+    this.timeout(60_000 + rounds * 20_000);
+    const load = new Load(raw.path);
+    const stalls: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const next = await Daemon.start(['--handler', module, '--take-over']);
+      stalls.push(...stallsOf(next, /taken over; commands waited/));
+      await until('the old daemon to leave', () => !daemon.isRunning);
+      expect(await daemon.exited, daemon.everything()).to.equal(0);
+      expect(daemon.complaints()).to.deep.equal([]);
+      daemon = next;
+      await filesAreRight();
+    }
+    await load.end();
+    expect(stalls).to.have.length(2 * rounds);
+    console.log(histogram('take-overs of a device', stalls));
+  });
+
+  it('goes on as before where the new daemon fails after it was handed everything', async () => {
+    const load = new Load(raw.path);
+    const refused = await Daemon.refused([
+      '--handler',
+      module,
+      '--take-over',
+      '--iscsi',
+      '192.0.2.1',
+      '--allow-anyone',
+    ]);
+    expect(refused.status, refused.output).not.to.equal(0);
+    await daemon.logged('going on', /going on as before/);
+    await filesAreRight();
+    await load.end();
+    const { stdout } = await run(process.execPath, ['dist/cli/main.js', 'ls']);
+    expect(stdout).to.include(raw.name);
+  });
+
+  it(`takes new code ${rounds} times by \`lunette reload\``, async function () {
+    this.timeout(60_000 + rounds * 20_000);
+    const load = new Load(raw.path);
+    for (let round = 1; round <= rounds; round++) {
+      writeFileSync(module, source(round));
+      await run(process.execPath, ['dist/cli/main.js', 'reload', raw.name]);
+      await daemon.logged('the new version', new RegExp(`^version ${round} opened$`));
+    }
+    await load.end();
+    console.log(histogram('hot reloads', stallsOf(daemon, /the disk was replaced/)));
+  });
+
+  it('keeps the old code where the new one cannot be loaded or opened, and says why', async () => {
+    const load = new Load(raw.path);
+    for (const [text, reason] of [
+      ['export default 1 +', /cannot be loaded/],
+      [source(100, "throw new Error('no such luck');"), /no such luck/],
+    ] as const) {
+      writeFileSync(module, text);
+      const result = await run(process.execPath, ['dist/cli/main.js', 'reload', raw.name], { mayFail: true });
+      expect(result.status).not.to.equal(0);
+      expect(result.output).to.match(reason);
+    }
+    await load.end();
+    writeFileSync(module, source(101));
+  });
+
+  it('takes new code on save with `lunette dev`, and keeps the old where it is broken', async () => {
+    const load = new Load(raw.path);
+    const next = await Daemon.start(['--take-over'], ['dev', module]);
+    await until('the old daemon to leave', () => !daemon.isRunning);
+    daemon = next;
+    writeFileSync(module, source(200));
+    await daemon.logged('the new version', /^version 200 opened$/);
+    await daemon.logged('the reload', /new code after/);
+    writeFileSync(module, 'export default {');
+    await daemon.logged('the refusal', /the old code serves on: .*cannot be loaded/);
+    writeFileSync(module, source(201, "throw new Error('no such luck');"));
+    await daemon.logged('the refusal', /the old code serves on: no such luck/);
+    writeFileSync(module, source(202));
+    await daemon.logged('the new version', /^version 202 opened$/);
+    await load.end();
+  });
+
+  it('takes another dev_config under load, refuses a bad one, and grows and shrinks', async () => {
+    const load = new Load(raw.path);
+    const { image } = mounted;
+    const config = `${mounted.configfs}/attrib/dev_config`;
+    writeFileSync(config, `file/${image}?io=sync`);
+    await daemon.logged('the new configuration', /now serving file\/.*io=sync/);
+    await filesAreRight();
+    expect(() => writeFileSync(config, `file/${image}?io=fast`)).to.throw(/EINVAL/);
+    expect(() => writeFileSync(config, 'memory/')).to.throw(/EINVAL/);
+    await filesAreRight();
+    writeFileSync(`${mounted.configfs}/attrib/emulate_write_cache`, '0');
+    await filesAreRight();
+    await load.end();
+  });
+
+  it('has left no trace in the kernel’s log', async () => {
+    await bash(`umount /mnt/over; e2fsck -fn ${mounted.path}`);
+    expect(await kernelLog.alarms(/Capacity data|Mode parameters|INQUIRY data/)).to.deep.equal([]);
+  });
+});
