@@ -81,6 +81,7 @@ export class Device {
   #trace: CommandTrace | undefined;
   readonly #options: DeviceOptions;
   readonly #ring: CommandRing;
+  #idempotence: Idempotence | undefined;
   readonly #log: HandlerLog;
   readonly #budget: CommandBudget | undefined;
   readonly #verbs: VerbTrace | undefined;
@@ -104,7 +105,6 @@ export class Device {
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
-    const idempotence = new Idempotence(this.disk.vendorCommands);
     const { loopWatch } = options;
     const watched = loopWatch?.register(name) ?? 0;
     const listener: RingListener = {
@@ -133,7 +133,7 @@ export class Device {
       listener,
       options.journal && {
         journal: options.journal.journal,
-        isIdempotent: (cdb) => idempotence.isIdempotent(cdb),
+        isIdempotent: (cdb) => this.#isIdempotent(cdb),
         resetRing: options.journal.resetRing,
       },
     );
@@ -361,6 +361,12 @@ export class Device {
     for (const id of commandIds) {
       this.#ring.find(id)?.abort(new Error(`aborted by a task management function (type ${type})`));
     }
+  }
+
+  #isIdempotent(cdb: Uint8Array): boolean {
+    // Another disk may have other commands of its own.
+    if (this.#idempotence?.disk !== this.unit.disk) this.#idempotence = new Idempotence(this.unit.disk);
+    return this.#idempotence.isIdempotent(cdb);
   }
 
   /** What the device's commands were when it was opened. */

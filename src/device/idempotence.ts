@@ -1,5 +1,5 @@
 // HOT PATH: isIdempotent() is asked about every command.
-import type { VendorCommand } from '../scsi/disk.js';
+import type { Disk } from '../scsi/disk.js';
 import { opcode, serviceAction } from '../scsi/opcode.js';
 
 /** What a byte of the table says of the operation code. */
@@ -22,14 +22,15 @@ const WRITE_ATOMIC_32 = 0x000f;
 export class Idempotence {
   readonly #byOpcode = new Uint8Array(256);
 
-  /** @param vendorCommands the handler's own: run once, unless they say that they are idempotent */
-  constructor(vendorCommands: readonly VendorCommand[] = []) {
+  /** @param disk whose own commands run once, unless they say that they are idempotent */
+  constructor(readonly disk: Pick<Disk, 'vendorCommands'>) {
     const { compareAndWrite, orWrite16, writeAtomic16, persistentReserveOut } = opcode;
     for (const code of [compareAndWrite, orWrite16, writeAtomic16, persistentReserveOut]) {
       this.#byOpcode[code] = ONCE;
     }
     this.#byOpcode[opcode.thirdPartyCopyOut] = this.#byOpcode[opcode.variableLength] = BY_SERVICE_ACTION;
-    for (const { opcode: code, idempotent } of vendorCommands) this.#byOpcode[code] = idempotent ? 0 : ONCE;
+    for (const { opcode: code, idempotent } of disk.vendorCommands ?? [])
+      this.#byOpcode[code] = idempotent ? 0 : ONCE;
   }
 
   isIdempotent(cdb: Uint8Array): boolean {

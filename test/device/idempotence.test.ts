@@ -3,10 +3,12 @@ import { Idempotence } from '../../src/device/idempotence.js';
 import * as cdb from '../../src/scsi/cdb.js';
 
 describe('Idempotence', () => {
-  const idempotence = new Idempotence([
-    { opcode: 0xc0, name: 'PING', usage: [0xc0, 0, 0, 0, 0, 0], direction: 'none', idempotent: true },
-    { opcode: 0xc1, name: 'COUNT', usage: [0xc1, 0, 0, 0, 0, 0], direction: 'none' },
-  ]);
+  const idempotence = new Idempotence({
+    vendorCommands: [
+      { opcode: 0xc0, name: 'PING', usage: [0xc0, 0, 0, 0, 0, 0], direction: 'none', idempotent: true },
+      { opcode: 0xc1, name: 'COUNT', usage: [0xc1, 0, 0, 0, 0, 0], direction: 'none' },
+    ],
+  });
   const variable = (action: number): Uint8Array =>
     Uint8Array.of(0x7f, 0, 0, 0, 0, 0, 0, 24, action >> 8, action);
 
