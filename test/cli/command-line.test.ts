@@ -85,7 +85,7 @@ describe('the command line', () => {
   it('prints a completion that a shell understands', () => {
     const script = `${lunette('completion').stdout}
 COMP_WORDS=(lunette serve --log-format ''); COMP_CWORD=3; _lunette; echo "\${COMPREPLY[*]}"
-COMP_WORDS=(lunette de); COMP_CWORD=1; _lunette; echo "\${COMPREPLY[*]}"`;
+COMP_WORDS=(lunette dem); COMP_CWORD=1; _lunette; echo "\${COMPREPLY[*]}"`;
     const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
     expect(stdout).to.equal('auto text json\ndemo\n');
   });

@@ -42,7 +42,7 @@ describe('a running daemon, seen and controlled from the command line', () => {
     const before = await stats();
     const tracing = cli('trace', lun.name, '--count', '4', '--json');
     // Long enough for the trace to begin.
-    const written = await bash(`for i in $(seq 200); do
+    const written = await bash(`for i in $(seq 40); do
         dd if=/dev/zero of=${lun.path} bs=1M count=4 oflag=direct status=none
         sleep 0.02
       done`);
@@ -54,7 +54,7 @@ describe('a running daemon, seen and controlled from the command line', () => {
     expect(names).to.have.length(4);
     for (const name of names) expect(name).to.match(/^WRITE\(1[06]\)$/);
     const now = await stats();
-    expect(now.writtenBytes - before.writtenBytes).to.equal(200 * 4 * 1024 * 1024);
+    expect(now.writtenBytes - before.writtenBytes).to.equal(40 * 4 * 1024 * 1024);
   });
 
   it('pauses it: commands wait in the kernel until it is resumed', async () => {
