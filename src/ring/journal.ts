@@ -129,11 +129,6 @@ export class Journal {
     this.#unsaved = 0;
   }
 
-  /** Whether nobody has written to it. */
-  get isBlank(): boolean {
-    return this.#words[word.magic] === 0;
-  }
-
   /** @returns why it is not this ring's journal; undefined where it is */
   mismatch(): string | undefined {
     const words = this.#words;
