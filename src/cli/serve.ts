@@ -57,6 +57,7 @@ function watchLoop(options: ServeOptions, log: Logger): LoopWatch | undefined {
     threshold,
     commandNames: commandNames(),
     format: isForPeople(options.logFormat) ? 'text' : 'json',
+    onFailure: (error) => log.warn(`what blocks the event loop will not be found: ${error.message}`),
     onUnblocked: (milliseconds, what) =>
       log.warn(`the event loop turns again after ${milliseconds.toFixed(0)} ms: it was blocked ${what}`),
   });

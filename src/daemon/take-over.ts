@@ -182,9 +182,10 @@ export class Predecessor {
   async #ask(step: Step): Promise<Answer> {
     this.#socket.write(`${JSON.stringify({ step })}\n`);
     const timer = setTimeout(() => this.#socket.destroy(), STEP_TIMEOUT);
-    const line = await this.#lines.next();
+    // A connection that was reset says no more than one that was closed.
+    const line = await this.#lines.next().catch(() => undefined);
     clearTimeout(timer);
-    if (line.done) throw new Error('the daemon that was to be taken over hung up');
+    if (!line || line.done) throw new Error('the daemon that was to be taken over hung up');
     const answer = JSON.parse(line.value) as Answer;
     if (answer.error !== undefined) throw new Error(`the running daemon does not leave: ${answer.error}`);
     return answer;

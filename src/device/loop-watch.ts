@@ -20,6 +20,8 @@ export interface LoopWatchOptions {
   readonly commandNames?: readonly string[];
   /** Told when the loop turns again. @param milliseconds how long it did not */
   readonly onUnblocked?: (milliseconds: number, what: string) => void;
+  /** The watching thread is gone. */
+  readonly onFailure?: (error: Error) => void;
   /** How the watching thread writes to stderr while the loop is blocked: as JSON lines or as text. Default json. */
   readonly format?: 'json' | 'text';
 }
@@ -113,16 +115,18 @@ export class LoopWatch {
   #devices = 0;
   #last = performance.now();
 
-  constructor({ threshold, commandNames = [], onUnblocked, format = 'json' }: LoopWatchOptions) {
+  constructor({ threshold, commandNames = [], onUnblocked, onFailure, format = 'json' }: LoopWatchOptions) {
     this.#words[word.device] = -1;
     this.#worker = new Worker(watcherSource, {
       eval: true,
+      // No loader, and no option that would take the source for an ES module.
+      execArgv: [],
       workerData: { memory: this.#words.buffer, threshold, names: commandNames, format, word },
     });
     // Named in the message that the watching thread posts, which comes when the loop turns again.
     let blocked = 0;
     this.#worker.on('message', (what: string) => onUnblocked?.(blocked, what));
-    this.#worker.on('error', () => undefined);
+    this.#worker.on('error', (error) => onFailure?.(error));
     this.#worker.unref();
     this.#timer = setInterval(
       () => {

@@ -105,4 +105,41 @@ describe('CommandBudget', () => {
     clock.tick(2 * BUDGET);
     expect(events).to.have.length(2);
   });
+
+  describe('by policy', () => {
+    const judge = async (policy: 'wait' | 'abort' | 'fail', budgets: number): Promise<string[]> => {
+      budget.stop();
+      budget = new CommandBudget(
+        ring,
+        BUDGET,
+        {
+          report: (_command, count) => events.push(`report ${count}`),
+          abort: () => events.push('abort'),
+          expire(command) {
+            events.push('expire');
+            command.expire(0);
+          },
+        },
+        policy,
+      );
+      budget.start();
+      await send();
+      clock.tick(BUDGET * budgets + BUDGET / 4);
+      return events;
+    };
+
+    it('wait only reports, the longer it takes the more seldom', async () => {
+      expect(await judge('wait', 9)).to.deep.equal(['report 1', 'report 2', 'report 4', 'report 8']);
+    });
+
+    it('abort tells the handler, and answers nothing in its stead', async () => {
+      expect(await judge('abort', 4)).to.deep.equal(['report 1', 'abort', 'report 2', 'report 4']);
+      expect(kernel.unfinished).to.equal(1);
+    });
+
+    it('fail answers', async () => {
+      expect(await judge('fail', 4)).to.deep.equal(['report 1', 'abort', 'expire']);
+      expect(kernel.unfinished).to.equal(0);
+    });
+  });
 });

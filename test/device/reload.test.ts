@@ -33,7 +33,7 @@ class Shelf {
 
   opener(name: string, properties?: Partial<Disk>): (inherited?: unknown) => Disk {
     return (inherited) => {
-      this.events.push(`open ${name}${inherited === undefined ? '' : ` with ${String(inherited)}`}`);
+      this.events.push(`open ${name}${inherited === undefined ? '' : ` with ${inherited as string}`}`);
       return this.disk(name, properties);
     };
   }

@@ -167,3 +167,39 @@ describe('loadHandlers', () => {
     expect((await refusal('./misnamed.mjs')).message).to.contain("handler name 'My Disk'");
   });
 });
+
+describe('reloadHandlers', () => {
+  it('reads the module anew, and what it imports by relative paths', () => {
+    const directory = realpathSync(mkdtempSync(join(tmpdir(), 'lunette-reload-')));
+    try {
+      writeFileSync(
+        join(directory, 'disk.ts'),
+        source('reloaded')
+          .replace('= 512', '= sectors * 512')
+          .replace('\n', "\nimport { sectors } from './part.js';\n"),
+      );
+      const script = `
+        import { writeFileSync } from 'node:fs';
+        import { loadHandlers, reloadHandlers } from ${JSON.stringify(sourceUrl('load.ts'))};
+        const part = ${JSON.stringify(join(directory, 'part.ts'))};
+        const disk = ${JSON.stringify(join(directory, 'disk.ts'))};
+        const sizes = [];
+        writeFileSync(part, 'export const sectors: number = 1;');
+        sizes.push((await loadHandlers(disk))[0].open().size);
+        writeFileSync(part, 'export const sectors: number = 2;');
+        sizes.push((await loadHandlers(disk))[0].open().size);
+        sizes.push((await reloadHandlers(disk))[0].open().size);
+        writeFileSync(part, 'export const sectors: number =;');
+        await reloadHandlers(disk).then(() => sizes.push('?'), ({ code }) => sizes.push(code));
+        writeFileSync(part, 'export const sectors: number = 3;');
+        sizes.push((await reloadHandlers(disk))[0].open().size);
+        console.log(JSON.stringify(sizes));`;
+      const env = { ...process.env, NODE_V8_COVERAGE: undefined };
+      const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+      const found: unknown = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env }));
+      expect(found).to.deep.equal([512, 512, 1024, 'HANDLER_BROKEN', 1536]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});

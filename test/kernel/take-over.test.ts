@@ -153,7 +153,7 @@ export default defineHandler({
     }
     await load.end();
     expect(stalls).to.have.length(2 * rounds);
-    console.log(histogram('take-overs of a device', stalls));
+    process.stdout.write(histogram('take-overs of a device', stalls));
   });
 
   it('goes on as before where the new daemon fails after it was handed everything', async () => {
@@ -183,7 +183,7 @@ export default defineHandler({
       await daemon.logged('the new version', new RegExp(`^version ${round} opened$`));
     }
     await load.end();
-    console.log(histogram('hot reloads', stallsOf(daemon, /the disk was replaced/)));
+    process.stdout.write(histogram('hot reloads', stallsOf(daemon, /the disk was replaced/)));
   });
 
   it('keeps the old code where the new one cannot be loaded or opened, and says why', async () => {

@@ -94,7 +94,7 @@ describe('LogicalUnit.replaceDisk', () => {
     expect(() => unit.replaceDisk(new TestDisk(256, 4096))).to.throw(RangeError, /4096 bytes/);
     expect(() => unit.replaceDisk(diskWith(new TestDisk(), { size: 100 }))).to.throw(RangeError);
     expect(() =>
-      unit.replaceDisk(diskWith(new TestDisk(), { vendorCommands: [], read: undefined as never })),
+      unit.replaceDisk(diskWith(new TestDisk(), { vendorCommands: [], read: undefined })),
     ).to.throw(TypeError);
     unit.resume();
     await good(unit, cdb.write10(0, 1), pattern(512));

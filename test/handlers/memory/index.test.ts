@@ -32,4 +32,22 @@ describe('memory handler', () => {
     expect(tail.every((byte) => byte === 0)).to.equal(true);
     expect(await failureOf(() => disk.resize?.(100))).to.be.instanceOf(RangeError);
   });
+
+  it('hands its contents over to the next one, and is empty itself', async () => {
+    const disk = await memory.open(configure(memory, '?size=1M'), { log });
+    await disk.write?.(pattern(2 ** 20, 1), 0, context());
+    const inherited: unknown = disk.handOver?.();
+    await disk.close?.();
+    const next = await memory.open(configure(memory, '?size=512K&limit=1M'), { log, inherited });
+    const found = new Uint8Array(2 ** 19);
+    await next.read(found, 0, context());
+    expect(found).to.deep.equal(pattern(2 ** 20, 1).subarray(0, 2 ** 19));
+    await next.resize?.(2 ** 20);
+    await next.read(found, 2 ** 19, context());
+    expect(found.every((byte) => byte === 0)).to.equal(true);
+    expect(
+      (await failureOf(() => memory.open(configure(memory, ''), { log, inherited: 'of another kind' })))
+        .message,
+    ).to.contain('size');
+  });
 });

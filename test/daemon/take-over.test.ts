@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Predecessor, TakeOverServer, type TakeOverHost } from '../../src/daemon/take-over.js';
+import { failureOf } from '../conformance/support.js';
+import { Deferred } from '../scsi/support/unit.js';
+
+describe('a take-over', () => {
+  let folder: string;
+  let path: string;
+  let server: TakeOverServer;
+  let events: string[];
+  let refusal: string | undefined;
+  let leaves: Deferred;
+  let goesOn: Deferred;
+  const lines: string[] = [];
+  const note = (line: string): void => void lines.push(line);
+  const log = { info: note, warn: note, error: note } as never;
+
+  const host: TakeOverHost = {
+    refusal: () => refusal,
+    withdraw: async () => void events.push('withdraw'),
+    handOver: async () => {
+      events.push('handOver');
+      return { 'user_0/a': 1000 };
+    },
+    goOn: async () => {
+      events.push('goOn');
+      goesOn.resolve();
+    },
+    left: (successor) => {
+      events.push(`left ${successor === process.pid}`);
+      leaves.resolve();
+    },
+  };
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'lunette-take-over-'));
+    path = join(folder, 'run/take-over.sock');
+    events = [];
+    refusal = undefined;
+    leaves = new Deferred();
+    goesOn = new Deferred();
+    server = await TakeOverServer.start(path, host, log);
+  });
+  afterEach(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const meet = async (): Promise<Predecessor> => (await Predecessor.connect(path))!;
+
+  it('goes step by step, and ends with the old daemon leaving', async () => {
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    const predecessor = await meet();
+    await predecessor.withdraw();
+    expect(existsSync(path)).to.equal(false);
+    expect(await predecessor.handOver()).to.deep.equal({ 'user_0/a': 1000 });
+    predecessor.done();
+    await leaves.promise;
+    expect(events).to.deep.equal(['withdraw', 'handOver', 'left true']);
+  });
+
+  it('is of no daemon where none listens', async () => {
+    expect(await Predecessor.connect(join(folder, 'none.sock'))).to.equal(undefined);
+  });
+
+  it('is refused with a reason', async () => {
+    refusal = 'user_0/a: the data is in the memory of this process';
+    const predecessor = await meet();
+    const error = await failureOf(() => predecessor.withdraw());
+    expect(error.message).to.match(/does not leave: user_0\/a: the data/);
+    predecessor.close();
+    expect(events).to.deep.equal([]);
+    expect(existsSync(path)).to.equal(true);
+  });
+
+  for (const steps of [1, 2]) {
+    it(`that fails after ${steps} of its steps has the old daemon go on`, async () => {
+      const predecessor = await meet();
+      await predecessor.withdraw();
+      if (steps === 2) await predecessor.handOver();
+      predecessor.close();
+      await goesOn.promise;
+      expect(events.at(-1)).to.equal('goOn');
+    });
+  }
+
+  it('that was only asked about changes nothing', async () => {
+    (await meet()).close();
+    const predecessor = await meet();
+    expect(events).to.deep.equal([]);
+    predecessor.close();
+  });
+
+  it('is for one at a time', async () => {
+    const first = await meet();
+    const second = await meet();
+    expect((await failureOf(() => second.withdraw())).message).to.match(/under way|hung up/);
+    await first.withdraw();
+    first.close();
+    await goesOn.promise;
+  });
+
+  it('keeps its order: no step is left out, and what is no step is answered', async () => {
+    for (const line of ['{"step":"handOver"}', '{"step":"done"}', 'null', '{', '[]', '{"step":7}']) {
+      const socket = connect(path);
+      socket.setEncoding('utf8').write(`${line}\n`);
+      const [answer] = (await once(socket, 'data')) as [string];
+      expect(JSON.parse(answer)).to.have.property('error');
+      socket.destroy();
+      await once(socket, 'close');
+      await new Promise(setImmediate);
+    }
+    expect(events).to.deep.equal([]);
+  });
+
+  it('says so where the old daemon dies', async () => {
+    const predecessor = await meet();
+    const asked = failureOf(() => predecessor.withdraw());
+    server.close();
+    expect((await asked).message).to.match(/hung up/);
+  });
+});
