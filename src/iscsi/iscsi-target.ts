@@ -98,6 +98,7 @@ export class IscsiTarget {
   #closing = false;
 
   private constructor(options: IscsiTargetOptions) {
+    if (options.portals.length === 0) throw new RangeError('an iSCSI target needs a portal');
     if (options.auth) checkAuthentication(options.auth);
     this.#options = options;
     this.#log = options.log ?? silentLog;
@@ -111,7 +112,7 @@ export class IscsiTarget {
 
   /**
    * Listen on all portals.
-   * @throws RangeError for credentials that are none, or the error of listen(2)
+   * @throws RangeError for no portals or credentials that are none, or the error of listen(2)
    */
   static async start(options: IscsiTargetOptions): Promise<IscsiTarget> {
     const target = new IscsiTarget(options);

@@ -6,7 +6,6 @@ import { LogicalUnit } from '../../src/scsi/logical-unit.js';
 import { decodeSense } from '../../src/scsi/sense-data.js';
 import { IscsiTarget } from '../../src/iscsi/iscsi-target.js';
 import { FINAL, RESERVED_TAG, taskManagementFunction as tmf } from '../../src/iscsi/pdu.js';
-import type { RawInitiator } from './support/raw-initiator.js';
 import { READ, TARGET_NAME, WRITE } from './support/raw-initiator.js';
 import { BufferDisk, startTarget, type Fixture } from './support/target.js';
 
@@ -258,6 +257,7 @@ describe('the iSCSI target', () => {
     expect(await start({ user: '' })).to.contain('user');
     expect(await start({ mutualUser: 'x' })).to.contain('both');
     expect(await start({ mutualUser: 'x', mutualPassword: 'b' })).to.contain('differ');
+    expect(await failure(IscsiTarget.start({ portals: [] }))).to.contain('portal');
     const [{ port }] = target.addresses;
     expect(await failure(IscsiTarget.start({ portals: [{ host: '127.0.0.1', port }] }))).to.contain(
       'EADDRINUSE',
