@@ -22,6 +22,7 @@ export interface ExportOptions {
   physicalBlockSize?: string;
   readOnly?: boolean;
   removable?: boolean;
+  writeSameToEnd?: boolean;
   checkedBuffers?: boolean;
   logLevel: LogLevel;
   logFormat: LogFormat;
@@ -51,7 +52,7 @@ export async function exportDisk(definition: string, options: ExportOptions): Pr
     checkedBuffers: options.checkedBuffers,
     serial: options.serial,
     state: options.state,
-    unit: { removable: options.removable },
+    unit: { removable: options.removable, writeSameToEnd: options.writeSameToEnd },
   });
   let target: IscsiTarget;
   try {
