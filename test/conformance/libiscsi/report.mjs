@@ -56,6 +56,30 @@ export function table(rows) {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
+/** What the configurations leave out, a line for each reason. */
+function leftOut(runs) {
+  const reasons = new Map();
+  for (const { configuration } of runs) {
+    for (const { tests, why } of configuration.leftOut ?? []) {
+      const where = reasons.get(why) ?? { tests, names: [] };
+      where.names.push(configuration.name);
+      reasons.set(why, where);
+    }
+  }
+  const lines = [...reasons].map(
+    ([why, { tests, names }]) =>
+      `- ${tests.map((test) => `\`${test}\``).join(', ')} (${names.join(', ')}): ${why}`,
+  );
+  const careful = runs.filter(({ configuration }) => configuration.dataloss !== undefined);
+  return [
+    ...lines,
+    ...careful.map(
+      ({ configuration: { name, dataloss } }) =>
+        `- Tests that write (${name}): the suite runs without \`--dataloss\`, which makes it skip them, except for ${dataloss.map((glob) => `\`${glob}\``).join(', ')}.`,
+    ),
+  ];
+}
+
 /**
  * @param {{ versions: string, tests: string[], runs: Run[] }} outcome
  * @returns {string} docs/conformance.md; the same bytes for the same results
@@ -99,6 +123,12 @@ export function report({ versions, tests, runs }) {
       '```',
       '',
     ]),
+    '## Tests left out of a configuration',
+    '',
+    'They count as skipped there, and pass in another.',
+    '',
+    ...leftOut(runs),
+    '',
     '## Tests that no conforming unit passes',
     '',
     ...argued,

@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { configurations, exportArguments } from './configurations.mjs';
+import { anyMatcher, configurations, exportArguments } from './configurations.mjs';
 import { checkout, startLunette } from './lunette-target.mjs';
 import { installPackages, packageVersion } from './packages.mjs';
 import { cannotPass, report, table, tally, verdict } from './report.mjs';
@@ -31,17 +31,6 @@ const usage = `node test/conformance/libiscsi/run.mjs [--config NAME]… [--test
 docs/conformance.md is written when everything is run.`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
-
-/** A glob of * and ? over Suite.Test; without a dot it names suites. */
-function globMatcher(glob) {
-  const whole = glob.includes('.') ? glob : `${glob}.*`;
-  const pattern = whole
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${pattern}$`);
-  return (test) => expression.test(test);
-}
 
 function build() {
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
@@ -72,6 +61,25 @@ function placeholders({ credentials, portals = 1 }) {
   );
 }
 
+/**
+ * Run what the configuration does not leave out; what it does counts as skipped.
+ * @returns {Promise<Map<string, import('./suite-output.mjs').TestResult>>} in the order of `tests`
+ */
+async function runTests({ leftOut = [], dataloss }, urls, tests, onLine) {
+  const isLeftOut = anyMatcher(leftOut.flatMap(({ tests: globs }) => globs));
+  const mayWrite = dataloss === undefined ? () => true : anyMatcher(dataloss);
+  const run = tests.filter((test) => !isLeftOut(test));
+  const found = new Map();
+  for (const loss of [false, true]) {
+    const part = run.filter((test) => mayWrite(test) === loss);
+    if (part.length === 0) continue;
+    const results = await runSuite({ urls, tests: part, onLine, dataloss: loss });
+    for (const [name, result] of results) found.set(name, result);
+  }
+  const skipped = (name) => ({ name, outcome: 'skipped', detail: ['left out'] });
+  return new Map(tests.map((name) => [name, found.get(name) ?? skipped(name)]));
+}
+
 /** @returns {Promise<import('./report.mjs').Run>} */
 async function runConfiguration(configuration, tests, keepOutput) {
   const began = Date.now();
@@ -81,7 +89,7 @@ async function runConfiguration(configuration, tests, keepOutput) {
   let results;
   let death;
   try {
-    results = await runSuite({ urls: target.urls, tests, onLine: (line) => output?.write(`${line}\n`) });
+    results = await runTests(configuration, target.urls, tests, (line) => output?.write(`${line}\n`));
     death = target.died();
   } finally {
     await target.stop();
@@ -102,7 +110,7 @@ async function runConfiguration(configuration, tests, keepOutput) {
   return {
     configuration,
     started: startedWith(configuration),
-    command: suiteCommand(placeholders(configuration)),
+    command: suiteCommand(placeholders(configuration), configuration.dataloss === undefined),
     results,
   };
 }
@@ -131,8 +139,7 @@ async function main() {
   if (keepOutput !== undefined) mkdirSync(keepOutput, { recursive: true });
 
   const all = listTests();
-  const globs = options.test.map(globMatcher);
-  const tests = globs.length === 0 ? all : all.filter((test) => globs.some((matches) => matches(test)));
+  const tests = options.test.length === 0 ? all : all.filter(anyMatcher(options.test));
   if (tests.length === 0) throw new Error(`--test: none of the ${all.length} tests matches`);
   const stranger = cannotPass.find(({ test }) => !all.includes(test));
   if (stranger) throw new Error(`cannot-pass.json: the suite has no test '${stranger.test}'`);
