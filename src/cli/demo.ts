@@ -188,10 +188,10 @@ export async function demo(options: DemoOptions): Promise<void> {
   });
   const target = await IscsiTarget.start({ portals: [{ host: '127.0.0.1', port: 0 }], log });
   const name = iscsiName('demo');
-  target.add({ name, luns: new Map([[0, opened.unit]]) });
+  const [url] = opened.offer(target, name);
   const [portal] = target.addresses;
   console.log(`A ${formatSize(size)} disk in memory, on an iSCSI target without root or kernel module:\n`);
-  console.log(`${iscsiUrl(portal, name)}\n`);
+  console.log(`${url}\n`);
   console.log(`${attachments(portal, name)}\n`);
 
   const transport = await IscsiTransport.connect({ ...portal, target: name });

@@ -1,6 +1,6 @@
 import { DiskExport } from '../daemon/disk-export.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
-import { DEFAULT_PORTAL, iscsiName, iscsiSettings, iscsiUrl } from '../daemon/iscsi-settings.js';
+import { DEFAULT_PORTAL, iscsiName, iscsiSettings } from '../daemon/iscsi-settings.js';
 import { createLog, type LogFormat, type LogLevel } from '../daemon/log.js';
 import { parseDeviceConfig } from '../handlers/cfgstring.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
@@ -62,8 +62,7 @@ export async function exportDisk(definition: string, options: ExportOptions): Pr
     throw error;
   }
   const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
-  target.add({ name, luns: new Map([[0, opened.unit]]) });
-  for (const address of target.addresses) console.log(iscsiUrl(address, name));
+  for (const url of opened.offer(target, name)) console.log(url);
   await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
   await target.close();
   await opened.close();

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Nexus } from '../scsi/command.js';
+import type { Nexus, TargetPort } from '../scsi/command.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { BufferPool } from './buffer-pool.js';
 import type { ChapCredentials } from './chap.js';
@@ -137,6 +137,11 @@ export class IscsiTarget {
   /** Where the portals listen, in the order of the options. */
   get addresses(): PortalAddress[] {
     return this.#portals.map((portal) => portal.address);
+  }
+
+  /** The ports through which a target of this name is reached: one for each portal. */
+  portsOf(name: string): TargetPort[] {
+    return this.#portals.map((portal) => portal.targetPort(name.toLowerCase()));
   }
 
   /** Names of the targets. */
