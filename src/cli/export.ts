@@ -54,18 +54,16 @@ export async function exportDisk(definition: string, options: ExportOptions): Pr
     state: options.state,
     unit: { removable: options.removable, writeSameToEnd: options.writeSameToEnd },
   });
-  let target: IscsiTarget;
+  const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
+  let target: IscsiTarget | undefined;
   try {
     target = await IscsiTarget.start({ portals: settings.portals, auth: settings.auth, log });
-  } catch (error) {
+    for (const url of opened.offer(target, name)) console.log(url);
+    await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
+  } finally {
+    await target?.close();
     await opened.close();
-    throw error;
   }
-  const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
-  for (const url of opened.offer(target, name)) console.log(url);
-  await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
-  await target.close();
-  await opened.close();
   // A verb that never ends must not keep a stopped process alive.
   process.exit(0);
 }
