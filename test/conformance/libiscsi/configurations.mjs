@@ -76,7 +76,7 @@ export const configurations = [
       tooFast,
       {
         tests: ['ProutReserve.Access*'],
-        why: 'they write one block and send 512 bytes for it, whatever the block length. Less than a block cannot be stored (SBC-3 4.6).',
+        why: 'they write one block and send 512 bytes for it, whatever the block length. Less than a block cannot be stored (SBC-3 4.5).',
       },
     ],
   },
@@ -89,7 +89,7 @@ export const configurations = [
     leftOut: [
       {
         tests: ['WriteSame10.UnmapUntilEnd'],
-        why: 'where WSNZ is 0 it sends a block of FFh with UNMAP set and expects to read zeroes. A block that is not what a deallocated one reads as has to be written (SBC-3 4.7.3.4.4); where WSNZ is 1 the test passes.',
+        why: 'where WSNZ is 0 it sends a block of FFh with UNMAP set and expects to read zeroes. A block that is not what a deallocated one reads as has to be written (SBC-3 4.7.3.4, WRITE SAME and unmap operations); where WSNZ is 1 the test passes.',
       },
     ],
   },

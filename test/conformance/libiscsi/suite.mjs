@@ -54,7 +54,7 @@ function testList(tests, all) {
  * One start of the program.
  * @returns {Promise<string>} why it ended
  */
-function start(options, urls, list, output, onLine) {
+function start(options, urls, list, output, onLine, signal) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...options, `--test=${list}`, ...urls], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -71,6 +71,8 @@ function start(options, urls, list, output, onLine) {
       silence = setTimeout(() => end(`nothing was printed for ${limits.silence / 1000} s`), limits.silence);
     };
     listen();
+    const abort = () => end(signal.reason.message);
+    signal?.addEventListener('abort', abort);
     createInterface({ input: child.stdout }).on('line', (line) => {
       listen();
       onLine(line);
@@ -82,10 +84,11 @@ function start(options, urls, list, output, onLine) {
       clearTimeout(silence);
       reject(new Error(`${program}: ${error.message}`));
     });
-    child.on('close', (status, signal) => {
+    child.on('close', (status, killedBy) => {
       clearTimeout(whole);
       clearTimeout(silence);
-      resolve(ended ?? `${program} ended with ${signal ?? `status ${status}`}`);
+      signal?.removeEventListener('abort', abort);
+      resolve(ended ?? `${program} ended with ${killedBy ?? `status ${status}`}`);
     });
   });
 }
@@ -93,11 +96,11 @@ function start(options, urls, list, output, onLine) {
 /**
  * Run tests against one logical unit. Where one of them ends the program or hangs it, it has failed, and the run
  * goes on behind it.
- * @param {{ urls: string[], tests: string[], onLine: (line: string) => void, dataloss?: boolean }} options `tests`
- *   in the suite's order; without `dataloss` the suite skips those that write
+ * @param {{ urls: string[], tests: string[], onLine: (line: string) => void, dataloss?: boolean, signal?: AbortSignal }}
+ *   options `tests` in the suite's order; without `dataloss` the suite skips those that write; `signal` ends the run
  * @returns {Promise<Map<string, TestResult>>} a result for each of `tests`
  */
-export async function runSuite({ urls, tests, onLine, dataloss = true }) {
+export async function runSuite({ urls, tests, onLine, dataloss = true, signal }) {
   const options = dataloss ? [...flags, ...destructive] : flags;
   const all = listTests();
   const folder = mkdtempSync(join(tmpdir(), 'lunette-conformance-'));
@@ -110,10 +113,10 @@ export async function runSuite({ urls, tests, onLine, dataloss = true }) {
       writeFileSync(list, testList(left, all));
       const output = new SuiteOutput((result) => results.set(result.name, result));
       const before = results.size;
-      reason = await start(options, urls, list, output, onLine);
+      reason = await start(options, urls, list, output, onLine, signal);
       output.end(reason);
       left = left.filter((name) => !results.has(name));
-      if (results.size === before) break;
+      if (results.size === before || signal?.aborted) break;
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
