@@ -15,7 +15,7 @@ const floors = {
   target: ['device', 'native'],
   iscsi: ['device', 'scsi'],
   daemon: ['native', 'ring', 'scsi', 'handlers', 'layers', 'device', 'target', 'iscsi'],
-  testing: ['native', 'ring', 'scsi', 'handlers', 'device'],
+  testing: ['native', 'ring', 'scsi', 'handlers', 'device', 'iscsi'],
   cli: ['native', 'ring', 'scsi', 'handlers', 'layers', 'device', 'target', 'iscsi', 'daemon', 'testing'],
 };
 

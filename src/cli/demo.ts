@@ -1,33 +1,29 @@
 import { randomFillSync } from 'node:crypto';
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
 import { SingleBar } from 'cli-progress';
-import { Device } from '../device/device.js';
-import { configure } from '../handlers/cfgstring.js';
-import type { HandlerLog } from '../handlers/contract.js';
-import { memory } from '../handlers/memory/index.js';
+import { DiskExport } from '../daemon/disk-export.js';
+import { handlerRegistry } from '../daemon/handler-registry.js';
+import { iscsiName, iscsiUrl, type Portal } from '../daemon/iscsi-settings.js';
+import { createLog } from '../daemon/log.js';
 import { formatSize } from '../handlers/options.js';
-import { EmulatedKernel } from '../testing/emulated-kernel.js';
+import { IscsiTarget } from '../iscsi/iscsi-target.js';
 import { Initiator } from '../testing/initiator.js';
+import { IscsiTransport } from '../testing/iscsi-transport.js';
 import { secondsOption, sizeOption } from './numbers.js';
 import { plainTable } from './table.js';
+import { untilSignal } from './until-signal.js';
 
 export interface DemoOptions {
   size: string;
   amount: string;
   seconds: string;
+  stay?: boolean;
 }
 
 const QUEUE_DEPTH = 32;
 const STREAM_BLOCK = 64 * 1024;
 const RANDOM_BLOCK = 4096;
 const LOGICAL_BLOCK = 512;
-
-const quiet: HandlerLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (message) => console.error(message),
-  error: (message) => console.error(message),
-};
 
 /** Run `job` for 0..count-1, QUEUE_DEPTH of them at a time. */
 async function atQueueDepth(count: number, job: (index: number) => Promise<void>): Promise<void> {
@@ -145,28 +141,19 @@ async function identity(initiator: Initiator): Promise<string> {
   );
 }
 
-/** `lunette demo`: the whole way of a command, with an emulator where the kernel would be. */
-export async function demo(options: DemoOptions): Promise<void> {
-  const size = sizeOption('--size', options.size);
-  const amount = sizeOption('--amount', options.amount);
-  const milliseconds = secondsOption('--seconds', options.seconds);
-  if (amount === 0 || amount > size || amount % STREAM_BLOCK !== 0) {
-    throw new Error(`--amount: must be a multiple of 64K, at most the disk's size (--size ${options.size})`);
-  }
+/** How other initiators attach the disk. */
+function attachments({ host, port }: Portal, name: string): string {
+  return plainTable(
+    ['ATTACH IT WITH', ''],
+    [
+      ['QEMU', `qemu-system-x86_64 -drive file=${iscsiUrl({ host, port }, name)},format=raw,if=virtio …`],
+      ['open-iscsi', `sudo iscsiadm -m discovery -t sendtargets -p ${host}:${port}`],
+      ['', `sudo iscsiadm -m node -T ${name} -p ${host}:${port} --login`],
+    ],
+  );
+}
 
-  const kernel = new EmulatedKernel();
-  const disk = await memory.open(configure(memory, ''), { size, blockSize: LOGICAL_BLOCK, log: quiet });
-  const device = new Device({
-    name: 'demo',
-    region: kernel.region,
-    disk,
-    log: quiet,
-    unit: { serial: 'demo' },
-  });
-  device.start();
-  const initiator = new Initiator(kernel);
-
-  console.log(`A ${formatSize(size)} disk in memory, on an emulated TCMU ring.\n`);
+async function checkAndMeasure(initiator: Initiator, amount: number, milliseconds: number): Promise<void> {
   console.log(`${await identity(initiator)}\n`);
   await writeAndVerify(initiator, amount);
   const measured = await randomReads(initiator, amount, milliseconds);
@@ -178,6 +165,44 @@ export async function demo(options: DemoOptions): Promise<void> {
     `latency: median ${latencies.percentile(50)} µs, 99 % below ${latencies.percentile(99)} µs, worst ${latencies.max} µs\n`,
   );
   console.log(latencyTable(measured));
-  await device.close();
   console.log(`\n${formatSize(amount)} written and verified: no difference.`);
+}
+
+/** `lunette demo`: a disk over iSCSI on this machine, and an initiator that checks and measures it. */
+export async function demo(options: DemoOptions): Promise<void> {
+  const size = sizeOption('--size', options.size);
+  const amount = sizeOption('--amount', options.amount);
+  const milliseconds = secondsOption('--seconds', options.seconds);
+  if (amount === 0 || amount > size || amount % STREAM_BLOCK !== 0) {
+    throw new Error(`--amount: must be a multiple of 64K, at most the disk's size (--size ${options.size})`);
+  }
+
+  const log = createLog('warn');
+  const registry = await handlerRegistry();
+  const opened = await DiskExport.open({
+    definition: 'memory',
+    registry,
+    log,
+    size,
+    blockSize: LOGICAL_BLOCK,
+  });
+  const target = await IscsiTarget.start({ portals: [{ host: '127.0.0.1', port: 0 }], log });
+  try {
+    const name = iscsiName('demo');
+    const [url] = opened.offer(target, name);
+    const [portal] = target.addresses;
+    console.log(`A ${formatSize(size)} disk in memory, on an iSCSI target without root or kernel module:\n`);
+    console.log(`${url}\n`);
+    console.log(`${attachments(portal, name)}\n`);
+    const transport = await IscsiTransport.connect({ ...portal, target: name });
+    await checkAndMeasure(new Initiator(transport), amount, milliseconds);
+    await transport.close();
+    if (options.stay) {
+      console.log('\nServing until ^C.');
+      await untilSignal(() => undefined);
+    }
+  } finally {
+    await target.close();
+    await opened.close();
+  }
 }

@@ -2,7 +2,9 @@
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import { bashCompletion } from './completion.js';
+import { DEFAULT_PORTAL } from '../daemon/iscsi-settings.js';
 import type { DemoOptions } from './demo.js';
+import type { ExportOptions } from './export.js';
 import type { HandlersOptions } from './handlers.js';
 import type { ServeOptions } from './serve.js';
 
@@ -31,6 +33,7 @@ function program(): Command {
       `
 Examples:
   $ lunette demo                        a disk in memory, without root or kernel module
+  $ lunette export memory --size 1G     a disk over iSCSI, without root or kernel module
   $ lunette handlers file               the options of the file handler
   $ sudo lunette serve                  serve every LUN that targetcli makes
   $ sudo targetcli /backstores/user:memory create name=disk1 size=1G cfgstring=
@@ -46,39 +49,71 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     .default([], 'none')
     .argParser(collect);
 
+  const logLevelOption = new Option('--log-level <level>', 'least level to log')
+    .choices(['debug', 'info', 'warn', 'error'])
+    .default('info');
+  const logFormatOption = new Option(
+    '--log-format <format>',
+    'text for people, json for programs; auto asks whether stderr is a terminal',
+  )
+    .choices(['auto', 'text', 'json'])
+    .default('auto');
+  const definitionsOption = new Option(
+    '--definitions <folder>',
+    'where cfgstrings of the form @NAME are looked up',
+  ).default('/etc/lunette/definitions');
+  const iscsiOption = new Option(
+    '--iscsi [portal]',
+    `HOST[:PORT] of the embedded iSCSI target; may be repeated (preset: ${DEFAULT_PORTAL})`,
+  )
+    .preset(DEFAULT_PORTAL)
+    .default([], 'none')
+    .argParser(collect);
+  const chapOption = new Option('--chap <user:password>', 'what an initiator must know');
+  const mutualChapOption = new Option('--mutual-chap <user:password>', 'what the target proves in turn');
+  const anyoneOption = new Option(
+    '--allow-anyone',
+    'let portals be reached from other machines without CHAP',
+  );
+  const stateOption = new Option(
+    '--state <folder>',
+    'keep reservations (APTPL) and saved mode pages of exported disks here',
+  );
+  const checkedOption = new Option(
+    '--checked-buffers',
+    'give handlers private copies of all data, and detach them when a verb is done',
+  );
+
   lunette
     .command('serve')
     .description('serve TCMU devices: existing ones, and each that targetcli makes, until SIGTERM')
     .addOption(handlerOption)
-    .addOption(
-      new Option('--log-level <level>', 'least level to log')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .default('info'),
-    )
-    .addOption(
-      new Option(
-        '--log-format <format>',
-        'text for people, json for programs; auto asks whether stderr is a terminal',
-      )
-        .choices(['auto', 'text', 'json'])
-        .default('auto'),
-    )
+    .addOption(logLevelOption)
+    .addOption(logFormatOption)
     .option(
       '--command-timeout <seconds>',
       'answer a command that takes longer; 0 never (default: 5/6 of LIO’s cmd_time_out)',
     )
     .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
     .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')
-    .option(
-      '--definitions <folder>',
-      'where cfgstrings of the form @NAME are looked up',
-      '/etc/lunette/definitions',
-    )
+    .addOption(definitionsOption)
     .option('--no-bus', 'do not offer the handlers to targetcli over the system bus')
-    .option(
-      '--checked-buffers',
-      'give handlers private copies of all data, and detach them when a verb is done',
+    .addOption(checkedOption)
+    .addOption(iscsiOption)
+    .addOption(chapOption)
+    .addOption(mutualChapOption)
+    .addOption(anyoneOption)
+    .addOption(
+      new Option(
+        '--export <definition>',
+        'a disk for the embedded target alone, HANDLER/CFGSTRING; may be repeated',
+      )
+        .default([], 'none')
+        .argParser(collect),
     )
+    .addOption(stateOption)
+    .option('--copy-between-luns', 'let EXTENDED COPY and ODX go between TCMU LUNs, past LIO’s access lists')
+    .option('--no-tcmu', 'leave the kernel alone: embedded iSCSI target only')
     .addHelpText(
       'after',
       `
@@ -92,19 +127,57 @@ The first SIGTERM or SIGINT drains, answers and leaves; a second one leaves at o
     .action(async (options: ServeOptions) => (await import('./serve.js')).serve(options));
 
   lunette
+    .command('export')
+    .description('export one disk over the embedded iSCSI target, until SIGINT; no root, no kernel module')
+    .argument('<definition>', 'HANDLER[/CFGSTRING]: memory, file//srv/disk.img?create=1')
+    .addOption(handlerOption)
+    .option('--size <size>', 'capacity: 512M, 1T')
+    .option('--block-size <size>', 'logical block length')
+    .option('--physical-block-size <size>', 'physical block length, at least the logical one')
+    .option('--read-only', 'refuse writes')
+    .option('--removable', 'a medium that can be ejected')
+    .option('--write-same-to-end', 'WRITE SAME of 0 blocks goes to the end of the medium (WSNZ 0)')
+    .option('--name <iqn>', 'iSCSI name of the target')
+    .addOption(stateOption)
+    .option('--serial <text>', 'unit serial number; the world wide name is made of it')
+    .addOption(iscsiOption)
+    .addOption(chapOption)
+    .addOption(mutualChapOption)
+    .addOption(anyoneOption)
+    .addOption(definitionsOption)
+    .addOption(checkedOption)
+    .addOption(logLevelOption)
+    .addOption(logFormatOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lunette export memory --size 1G
+  $ lunette export 'file//srv/disk.img?create=1' --size 10G --iscsi 127.0.0.1:3261
+  $ lunette export memory --size 1G --iscsi 0.0.0.0 --chap alice:correct-horse-battery
+
+Prints the iscsi:// URL, and serves until SIGINT.`,
+    )
+    .action(async (definition: string, options: ExportOptions) =>
+      (await import('./export.js')).exportDisk(definition, options),
+    );
+
+  lunette
     .command('demo')
     .description(
-      'serve a memory disk over an emulated ring, and write, verify and measure it as an initiator',
+      'serve a memory disk over iSCSI on this machine, and write, verify and measure it as an initiator',
     )
     .option('--size <size>', 'capacity of the disk', '1G')
     .option('--amount <size>', 'how much to write and verify', '256M')
     .option('--seconds <number>', 'how long to measure random reads', '2')
+    .option('--stay', 'go on serving until SIGINT, for initiators of your own')
     .addHelpText(
       'after',
       `
 Examples:
   $ lunette demo
-  $ lunette demo --size 1T --amount 64M`,
+  $ lunette demo --size 1T --amount 64M
+  $ lunette demo --stay`,
     )
     .action(async (options: DemoOptions) => (await import('./demo.js')).demo(options));
 

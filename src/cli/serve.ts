@@ -1,8 +1,10 @@
 import { Daemon } from '../daemon/daemon.js';
 import { createLog, type LogFormat, type LogLevel } from '../daemon/log.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
+import { iscsiSettings } from '../daemon/iscsi-settings.js';
 import { checkKernel } from '../target/prerequisites.js';
 import { secondsOption } from './numbers.js';
+import { untilSignal } from './until-signal.js';
 
 export interface ServeOptions {
   handler: string[];
@@ -14,20 +16,14 @@ export interface ServeOptions {
   definitions: string;
   bus: boolean;
   checkedBuffers?: boolean;
-}
-
-/** Resolves when a signal asks to leave; the second signal does not wait for anything. */
-function untilSignal(onFirst: (signal: string) => void): Promise<void> {
-  return new Promise((resolve) => {
-    let leaving = false;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (leaving) process.exit(1);
-      leaving = true;
-      onFirst(signal);
-      resolve();
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
+  tcmu: boolean;
+  iscsi: string[];
+  export: string[];
+  state?: string;
+  copyBetweenLuns?: boolean;
+  chap?: string;
+  mutualChap?: string;
+  allowAnyone?: boolean;
 }
 
 /** `lunette serve`. */
@@ -37,10 +33,17 @@ export async function serve(options: ServeOptions): Promise<void> {
       ? undefined
       : secondsOption('--command-timeout', options.commandTimeout);
   const drainTimeout = secondsOption('--drain-timeout', options.drainTimeout);
+  if (options.export.length > 0 && options.iscsi.length === 0) {
+    throw new Error('--export: needs --iscsi, which is where the disk is to be reached');
+  }
+  if (!options.tcmu && options.export.length === 0) {
+    throw new Error('--no-tcmu: leaves nothing to serve: name a disk with --export, or use `lunette export`');
+  }
+  const iscsi = options.iscsi.length > 0 ? iscsiSettings(options) : undefined;
   const registry = await handlerRegistry(options.handler, options.subtypePrefix);
   const log = createLog(options.logLevel, options.logFormat);
 
-  const problems = checkKernel({ bus: options.bus });
+  const problems = options.tcmu ? checkKernel({ bus: options.bus }) : [];
   for (const problem of problems) {
     if (!problem.fatal) log.warn(problem.message);
   }
@@ -56,6 +59,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     definitions: options.definitions,
     bus: options.bus,
     checkedBuffers: options.checkedBuffers,
+    tcmu: options.tcmu,
+    iscsi,
+    exports: options.export,
+    state: options.state,
+    copyBetweenLuns: options.copyBetweenLuns,
   });
   await asked;
   await daemon.stop();

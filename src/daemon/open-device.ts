@@ -4,6 +4,7 @@ import type { HandlerRegistry } from '../handlers/registry.js';
 import { Device } from '../device/device.js';
 import { native } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
+import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
 import type { Logger } from './log.js';
 
@@ -11,6 +12,8 @@ export interface DeviceSettings {
   /** Milliseconds; undefined takes 5/6 of the kernel's own cmd_time_out, so that ours comes first. */
   readonly commandTimeout?: number;
   readonly checkedBuffers?: boolean;
+  /** Shared by the logical units that copies may go between. */
+  readonly copyManager?: CopyManager;
   /** Where `@NAME` definitions are read from. */
   readonly definitions?: string;
 }
@@ -82,6 +85,7 @@ export async function openDevice(
         // Read at each INQUIRY: targetcli sets the serial number only after the device was enabled.
         serial: () => configfs.unitSerial() ?? `${tcmu.hba}-${tcmu.name}`,
         maxTransferBlocks: maxTransferBlocks(configfs),
+        copyManager: settings.copyManager,
       },
     });
   } catch (error) {

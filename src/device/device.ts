@@ -72,6 +72,7 @@ export class Device {
     this.disk = options.checkedBuffers ? checkedDisk(options.disk) : options.disk;
     this.unit = new LogicalUnit(this.disk, {
       log: (message: string) => log.error(`${name}: ${message}`),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
     this.#ring = new CommandRing(region, {
@@ -156,6 +157,7 @@ export class Device {
         for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
       }
     }
+    await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
     this.#state = 'closed';
     this.#ring.close();

@@ -67,6 +67,8 @@ export class RingCommand {
   id = 0;
   readonly cdb = new Uint8Array(MAX_CDB);
   cdbLength = 0;
+  /** Set by the logical unit; the kernel has no use for it. Here so that commands keep one shape. */
+  transferLength = 0;
   readonly context = new RingContext();
   /** Data-Out. The kernel does not tell the direction: without BIDI the same buffer is given as Data-In. */
   readonly dataOut = new RingBuffer();

@@ -62,3 +62,36 @@ export const blockAddress16: BlockAddress = {
     writeUint32(cdb, 10, blocks);
   },
 };
+
+/** Variable length CDBs of 32 bytes: a service action is between the operation code and these (SBC-3 5.13). */
+export const blockAddress32: BlockAddress = {
+  cdbLength: 32,
+  lba: (cdb) => readUint64(cdb, 12),
+  blocks: (cdb) => readUint32(cdb, 28),
+  encode(cdb, lba, blocks) {
+    writeUint64(cdb, 12, lba);
+    writeUint32(cdb, 28, blocks);
+  },
+};
+
+/** COMPARE AND WRITE: a number of blocks of one byte (SBC-3 5.2). */
+export const blockAddressCompare: BlockAddress = {
+  cdbLength: 16,
+  lba: (cdb) => readUint64(cdb, 2),
+  blocks: (cdb) => cdb[13],
+  encode(cdb, lba, blocks) {
+    writeUint64(cdb, 2, lba);
+    cdb[13] = blocks;
+  },
+};
+
+/** WRITE ATOMIC(16): a transfer length of two bytes after the atomic boundary (SBC-4 5.46). */
+export const blockAddressAtomic: BlockAddress = {
+  cdbLength: 16,
+  lba: (cdb) => readUint64(cdb, 2),
+  blocks: (cdb) => readUint16(cdb, 12),
+  encode(cdb, lba, blocks) {
+    writeUint64(cdb, 2, lba);
+    writeUint16(cdb, 12, blocks);
+  },
+};

@@ -64,10 +64,11 @@ export const verify12 = (lba: number, blocks: number, bytchk = 0): Uint8Array =>
 export const verify16 = (lba: number, blocks: number, bytchk = 0): Uint8Array =>
   blockCdb(blockAddress16, opcode.verify16, lba, blocks, bytchk << 1);
 
-export const synchronizeCache10 = (lba = 0, blocks = 0): Uint8Array =>
-  blockCdb(blockAddress10, opcode.synchronizeCache10, lba, blocks);
-export const synchronizeCache16 = (lba = 0, blocks = 0): Uint8Array =>
-  blockCdb(blockAddress16, opcode.synchronizeCache16, lba, blocks);
+/** @param immed answer when the CDB was found in order */
+export const synchronizeCache10 = (lba = 0, blocks = 0, immed = false): Uint8Array =>
+  blockCdb(blockAddress10, opcode.synchronizeCache10, lba, blocks, immed ? 0x02 : 0);
+export const synchronizeCache16 = (lba = 0, blocks = 0, immed = false): Uint8Array =>
+  blockCdb(blockAddress16, opcode.synchronizeCache16, lba, blocks, immed ? 0x02 : 0);
 
 export interface WriteSameFlags {
   /** The blocks may be deallocated. */
@@ -124,3 +125,8 @@ export function readCapacity16(allocationLength = 32): Uint8Array {
   writeUint32(cdb, 10, allocationLength);
   return cdb;
 }
+
+export * from './cdb-reservations.js';
+export * from './cdb-blocks.js';
+export * from './cdb-copy.js';
+export * from './cdb-primary.js';

@@ -16,6 +16,9 @@ export type Executor = (
   nexus: Nexus,
 ) => Result;
 
+/** How a command stands to reservations: see CommandDefinition.reservation. */
+export type ReservationClass = 'always' | 'read' | 'write' | 'own';
+
 /** A row of the command table: all there is to know about a command. */
 export interface CommandDefinition {
   readonly opcode: number;
@@ -41,9 +44,24 @@ export interface CommandDefinition {
   readonly medium: boolean;
   /** Runs though a unit attention is pending, and leaves it pending (SPC-4 6.6.1, SAM-5 5.14). */
   readonly ignoresUnitAttention: boolean;
+  /**
+   * What a reservation held by another I_T nexus does to it (SPC-4 table 65, SBC-3 table 13): `always` runs,
+   * `read` conflicts where reads are excluded, `write` conflicts with every reservation, and `own` is checked by
+   * its executor (the reservation commands themselves). A function where it depends on the CDB.
+   */
+  readonly reservation: ReservationClass | ((cdb: Uint8Array) => ReservationClass);
   /** Whether a unit with this disk has the command. Default: each has. */
-  readonly available?: (disk: Disk) => boolean;
+  readonly available?: (disk: Disk, features: UnitFeatures) => boolean;
   readonly execute: Executor;
+}
+
+/** What a unit was configured with, as far as its commands depend on it. */
+export interface UnitFeatures {
+  readonly removable: boolean;
+  /** It has target port groups. */
+  readonly portGroups: boolean;
+  /** It has the commands of 32 bytes. */
+  readonly longCommands: boolean;
 }
 
 /** Peripheral device types (SPC-4 table 138). */

@@ -1,5 +1,6 @@
 // HOT PATH: `find` runs for every command.
 import type { CommandDefinition } from './command-definition.js';
+import { opcode as operationCode } from './opcode.js';
 
 /** Dispatch: the commands one logical unit has, by operation code and service action. */
 export class CommandSet {
@@ -34,9 +35,17 @@ export class CommandSet {
     return entry && entry instanceof Map;
   }
 
-  /** @param serviceAction looked at only where the operation code has service actions */
+  /** @param serviceAction looked at only where the operation code has service actions; 5 bits, or 16 with 7Fh */
   find(opcode: number, serviceAction: number): CommandDefinition | undefined {
     const entry = this.#byOpcode[opcode];
-    return entry instanceof Map ? entry.get(serviceAction & 0x1f) : entry;
+    if (!(entry instanceof Map)) return entry;
+    return entry.get(opcode === operationCode.variableLength ? serviceAction : serviceAction & 0x1f);
+  }
+
+  /** The command that a CDB asks for. Variable length CDBs keep their service action in bytes 8 and 9 (SPC-4 4.2.3). */
+  decode(cdb: Uint8Array): CommandDefinition | undefined {
+    const entry = this.#byOpcode[cdb[0]];
+    if (!(entry instanceof Map)) return entry;
+    return entry.get(cdb[0] === operationCode.variableLength ? (cdb[8] << 8) | cdb[9] : cdb[1] & 0x1f);
   }
 }

@@ -26,7 +26,7 @@ function clip(segments: readonly Uint8Array[], length: number): Uint8Array[] {
 }
 
 /** Copy out of `segments`. @returns a contiguous copy of `length` bytes */
-function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
+export function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const segment of clip(segments, length)) {
@@ -62,7 +62,8 @@ function zeroFrom(segments: readonly Uint8Array[], at: number): void {
  */
 export function fillDataIn(command: ScsiCommand, data: Uint8Array, allocationLength: number): ValidBytes {
   const { segments, byteLength } = command.dataIn;
-  const valid = Math.min(data.length, allocationLength, byteLength);
+  command.transferLength = Math.min(data.length, allocationLength);
+  const valid = Math.min(command.transferLength, byteLength);
   scatter(data.subarray(0, valid), segments);
   zeroFrom(segments, valid);
   return valid;
@@ -75,17 +76,41 @@ export function fillDataIn(command: ScsiCommand, data: Uint8Array, allocationLen
  */
 export function takeDataOut(command: ScsiCommand, length: number): Uint8Array {
   const { segments, byteLength } = command.dataOut;
+  command.transferLength = length;
   if (byteLength < length) throw shortDataOut(byteLength, length);
   return gather(segments, length);
 }
 
-/** The buffer that came is shorter than what the CDB asks to be written. */
+/**
+ * As takeDataOut, for the commands whose Data-Out must not be longer either: what came was meant for another
+ * number of blocks, so that storing a part of it would be wrong.
+ */
+export function takeExactDataOut(command: ScsiCommand, length: number): Uint8Array {
+  command.transferLength = length;
+  if (command.dataOut.byteLength !== length) throw shortDataOut(command.dataOut.byteLength, length);
+  return gather(command.dataOut.segments, length);
+}
+
+/** The buffer that came does not fit what the CDB asks to be written (FCP-4 9.4.2: shorter than the transfer). */
 export function shortDataOut(delivered: number, needed: number): SenseError {
   return new SenseError(
     senseKey.illegalRequest,
-    additionalSense.invalidFieldInCdb,
+    additionalSense.invalidFieldInCommandInformationUnit,
     `the command needs ${needed} bytes of Data-Out, ${delivered} came`,
   );
+}
+
+/**
+ * The bytes of a WRITE that are to be stored: all that the CDB asks for or, where the transport tells the
+ * initiator what is missing, the whole blocks that came.
+ * @throws SenseError where Data-Out is shorter and that cannot be told, or it ends inside a block
+ */
+export function deliveredLength(command: ScsiCommand, needed: number, blockSize: number): number {
+  const { byteLength } = command.dataOut;
+  command.transferLength = needed;
+  if (byteLength >= needed) return needed;
+  if (!command.reportsResidual || byteLength % blockSize !== 0) throw shortDataOut(byteLength, needed);
+  return byteLength;
 }
 
 /** Every boundary between segments is one between blocks. */

@@ -56,6 +56,11 @@ export interface Disk {
   readonly optimalIoSize?: number;
   /** Allocation unit of `unmap` in bytes. Default blockSize. */
   readonly unmapGranularity?: number;
+  /**
+   * Bytes that one `write` stores wholly or not at all, also over a loss of power; a multiple of blockSize. Its
+   * presence gives the unit WRITE ATOMIC(16). Default: not promised.
+   */
+  readonly atomicWriteSize?: number;
   /** True where unmapped bytes read as zeroes (LBPRZ). Default true. */
   readonly unmapReadsZeroes?: boolean;
   /** The handler's own commands; each is run by `command`. */
@@ -74,6 +79,11 @@ export interface Disk {
   /** As read and write, for all pieces of a command in one call; the pieces follow each other on the disk. */
   readv?(buffers: readonly Uint8Array[], offset: number, context: CommandContext): Done;
   writev?(buffers: readonly Uint8Array[], offset: number, context: CommandContext): Done;
+  /**
+   * Bytes of storage in use, and bytes that can still be allocated: of what lies below, where the disk shares it.
+   * A thin provisioned disk that has it reports thresholds (SBC-3 4.7.3.7). Called after writes: must be cheap.
+   */
+  usage?(): { used: number; available: number };
   /** Which parts of a range are holes; sorted, without gaps, covering at least the first byte asked for. */
   extents?(offset: number, length: number, context: CommandContext): Extent[] | Promise<Extent[]>;
   /** Atomically: compare, and where equal, write. Return the offset of the first differing byte, or -1 when written. */
@@ -83,6 +93,11 @@ export interface Disk {
     offset: number,
     context: CommandContext,
   ): number | Promise<number>;
+  /**
+   * Throw away the key under which the medium is encrypted, so that nothing on it can be read again. For SANITIZE,
+   * CRYPTOGRAPHIC ERASE. What is read afterwards is anything at all.
+   */
+  cryptoErase?(context: CommandContext): Done;
   /** The size was changed from outside (targetcli, a control command), in bytes. Refuse by throwing. */
   resize?(size: number): Done;
   /**

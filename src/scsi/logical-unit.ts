@@ -1,18 +1,30 @@
 // HOT PATH: submit() runs for every command; nothing in it allocates where a verb answers in the same turn.
-import { deviceType, type CommandDefinition, type Result } from './command-definition.js';
+import { Background } from './background.js';
+import { deviceType, type CommandDefinition, type Result, type UnitFeatures } from './command-definition.js';
 import { commandTable } from './command-table.js';
 import { CommandSet } from './command-set.js';
 import { vendorCommands } from './commands/vendor.js';
 import type { Nexus, ScsiCommand } from './command.js';
+import { CopyManager } from './copy-manager.js';
 import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
+import { invalidFieldInCdb } from './invalid-field.js';
+import { Medium } from './medium.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
-import { ModePages } from './mode-pages.js';
+import { ModePages, type ModeStore } from './mode-pages.js';
+import { opcode } from './opcode.js';
+import { ProvisioningThresholds } from './provisioning-threshold.js';
 import { RangeLock } from './range-lock.js';
+import { Reservations } from './reservations.js';
+import type { ReservationStore } from './saved-reservations.js';
 import { encodeSense } from './sense-data.js';
-import { additionalSense, senseKey, SenseError } from './sense.js';
+import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
+import { Statistics } from './statistics.js';
+import type { TargetPortGroups } from './target-port-groups.js';
+import { TaskSet } from './task-set.js';
+import { ThirdPartyCopy } from './third-party-copy.js';
 import type { Unit, UnitIdentity, UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
 
@@ -25,8 +37,33 @@ export interface LogicalUnitOptions extends Partial<UnitLimits> {
   readonly revision?: string;
   /** Unit serial number; the world wide name is made of it. A function is asked at each INQUIRY. */
   readonly serial?: string | (() => string);
+  /** The medium can be ejected and loaded. Default false. */
+  readonly removable?: boolean;
+  /** The target's ports and their access states; shared by the units that are reached through them. */
+  readonly portGroups?: TargetPortGroups;
+  /** Keeps saved mode pages. Without one MODE SELECT cannot save. */
+  readonly modeStore?: ModeStore;
+  /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
+  readonly reservationStore?: ReservationStore;
+  /**
+   * Logical units that share one can be copied between: an initiator of any of them can read and write each whose
+   * designator it knows, also where the transport does not let it log in. Default: copies inside the unit only.
+   */
+  readonly copyManager?: CopyManager;
   /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
   readonly log?: (message: string) => void;
+  /**
+   * Have READ(32), WRITE(32) and the other commands of 32 bytes. Default false: SBC-3 means them for protection
+   * information of type 2, and some initiators do not expect CDBs of more than 16 bytes in REPORT SUPPORTED
+   * OPERATION CODES.
+   */
+  readonly longCommands?: boolean;
+  /**
+   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE) and of a copy: lets other
+   * commands have their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
+   * busy where the verbs are synchronous.
+   */
+  readonly pause?: () => void | Promise<void>;
 }
 
 const MIB = 1024 * 1024;
@@ -59,8 +96,17 @@ export class LogicalUnit implements Unit {
   readonly attentions = new UnitAttentions();
   readonly locks = new RangeLock();
   readonly commands: CommandSet;
-  started = true;
+  readonly tasks = new TaskSet();
+  readonly reservations: Reservations;
+  readonly background = new Background();
+  readonly medium: Medium;
+  readonly copy: ThirdPartyCopy;
+  readonly statistics = new Statistics();
+  readonly portGroups: TargetPortGroups | undefined;
+  readonly thresholds: ProvisioningThresholds | undefined;
+  readonly pause: () => void | Promise<void>;
   readonly #log: (message: string) => void;
+  readonly #unlisten: (() => void) | undefined;
   #size: number;
 
   /** @throws TypeError or RangeError where the disk is not one (size, block size, vendor commands) */
@@ -76,6 +122,7 @@ export class LogicalUnit implements Unit {
     this.blockSize = blockSize;
     this.#size = disk.size;
     this.#log = options.log ?? ((): void => undefined);
+    this.pause = options.pause ?? ((): void => undefined);
     this.identity = {
       vendor,
       product,
@@ -85,18 +132,42 @@ export class LogicalUnit implements Unit {
     const zeroesItself = disk.writeZeroes !== undefined || disk.unmap !== undefined;
     this.limits = {
       maxTransferBlocks: options.maxTransferBlocks ?? (8 * MIB) / blockSize,
-      maxUnmapBlocks: options.maxUnmapBlocks ?? (4096 * MIB) / blockSize,
+      maxUnmapBlocks: options.maxUnmapBlocks ?? Math.min(2 ** 20, (4096 * MIB) / blockSize),
       maxUnmapDescriptors: options.maxUnmapDescriptors ?? 256,
-      maxWriteSameBlocks: options.maxWriteSameBlocks ?? ((zeroesItself ? 1024 : 32) * MIB) / blockSize,
+      // At most what WRITE SAME(10) can ask for: some initiators write as much by WRITE, to have something to erase.
+      maxWriteSameBlocks:
+        options.maxWriteSameBlocks ?? Math.min(0xffff, ((zeroesItself ? 1024 : 32) * MIB) / blockSize),
+      writeSameToEnd: options.writeSameToEnd ?? false,
+      // The field of the CDB has one byte.
+      maxCompareAndWriteBlocks: Math.min(255, options.maxCompareAndWriteBlocks ?? MIB / blockSize),
     };
-    this.modes = new ModePages(disk);
+    this.portGroups = options.portGroups;
+    this.#unlisten = this.portGroups?.listen((by) => {
+      this.attentions.establish(additionalSense.asymmetricAccessStateChanged, by);
+    });
+    this.medium = new Medium(options.removable ?? false);
+    this.modes = new ModePages(disk, options.modeStore, this.#log);
+    if (disk.unmap && disk.usage) {
+      this.thresholds = new ProvisioningThresholds(disk, blockSize, this.modes, this.attentions);
+    }
+    this.reservations = new Reservations({
+      attentions: this.attentions,
+      store: options.reservationStore,
+      log: (message) => this.#report(message),
+    });
+    const features: UnitFeatures = {
+      removable: this.medium.removable,
+      portGroups: options.portGroups !== undefined,
+      longCommands: options.longCommands ?? false,
+    };
     this.commands = new CommandSet([
       ...commandTable.filter(
         ({ deviceTypes, available }) =>
-          deviceTypes.includes(deviceType.directAccess) && (available?.(disk) ?? true),
+          deviceTypes.includes(deviceType.directAccess) && (available?.(disk, features) ?? true),
       ),
       ...vendorCommands(disk),
     ]);
+    this.copy = new ThirdPartyCopy(this, options.copyManager ?? new CopyManager());
   }
 
   get blocks(): number {
@@ -120,24 +191,32 @@ export class LogicalUnit implements Unit {
    * verb answers in the same turn, so does this.
    */
   submit(command: ScsiCommand, nexus: Nexus): void {
+    if (this.tasks.mayStart(command)) this.#start(command, nexus);
+    else this.tasks.hold(command, nexus, () => this.#start(command, nexus));
+  }
+
+  #start(command: ScsiCommand, nexus: Nexus): void {
     const { cdb } = command;
     let definition: CommandDefinition | undefined;
     let result: Result;
     try {
       if (this.disk.size !== this.#size) this.capacityChanged();
-      definition = this.commands.find(cdb[0], cdb[1]);
+      command.transferLength = 0;
+      definition = this.commands.decode(cdb);
       if (definition === undefined) throw this.#unknown(command);
       this.#check(command, definition, nexus);
+      if (!this.copy.idle) this.copy.commandStarts(command, definition);
       result = definition.execute(this, command, definition, nexus);
       if (isPromise(result)) {
-        this.#whenSettled(command, definition, result);
+        this.tasks.add(command, nexus);
+        this.#whenSettled(command, definition, nexus, result);
         return;
       }
     } catch (error) {
-      this.#fail(command, definition, error);
+      this.#fail(command, definition, nexus, error);
       return;
     }
-    this.#succeed(command, definition, result as number | undefined);
+    this.#succeed(command, definition, nexus, result as number | undefined);
   }
 
   /**
@@ -150,29 +229,122 @@ export class LogicalUnit implements Unit {
     return command.response;
   }
 
-  #whenSettled(command: ScsiCommand, definition: CommandDefinition, result: Promise<number | void>): void {
+  /**
+   * ABORT TASK (SAM-5 7.2). Nothing where the command has ended.
+   * @returns fulfilled when it has ended, as are the others here
+   */
+  async abort(command: ScsiCommand): Promise<void> {
+    const reason = 'aborted by ABORT TASK';
+    await this.tasks.abort((candidate) => candidate === command, { reason, reported: false }).done;
+  }
+
+  /** ABORT TASK SET (SAM-5 7.3): all commands of `nexus`. */
+  async abortTaskSet(nexus: Nexus): Promise<void> {
+    const reason = 'aborted by ABORT TASK SET';
+    await this.tasks.abort((_command, from) => from === nexus, { reason, reported: false }).done;
+  }
+
+  /** CLEAR TASK SET (SAM-5 7.5): the commands of every nexus. The others learn of it as TAS says. */
+  clearTaskSet(nexus: Nexus): Promise<void> {
+    return this.#abortAll('aborted by CLEAR TASK SET', nexus);
+  }
+
+  /**
+   * LOGICAL UNIT RESET (SAM-5 6.3.3), also for a reset of the target.
+   * @param nexus that asked for it; it gets the unit attention as well
+   */
+  async reset(nexus?: Nexus): Promise<void> {
+    const reported = this.modes.taskAbortedStatus;
+    const { done } = this.tasks.abort(() => true, {
+      reason: 'the logical unit was reset',
+      by: nexus,
+      reported,
+    });
+    this.modes.restore();
+    this.medium.allowRemoval();
+    if (this.medium.power !== 'stopped') this.medium.power = 'active';
+    this.reservations.reset();
+    this.copy.reset();
+    this.attentions.establish(additionalSense.busDeviceResetFunctionOccurred);
+    await done;
+  }
+
+  /** I_T nexus loss (SAM-5 6.3.4): the session is gone. */
+  async nexusLost(nexus: Nexus): Promise<void> {
+    const reason = 'the I_T nexus was lost';
+    this.medium.allowRemoval(nexus);
+    this.background.forget(nexus);
+    this.reservations.nexusLost(nexus);
+    await this.tasks.abort((_command, from) => from === nexus, { reason, reported: false }).done;
+  }
+
+  /** Abort what comes over `nexus` and over all others; those are told by TASK ABORTED or by a unit attention. */
+  async #abortAll(reason: string, by: Nexus, only?: Nexus): Promise<void> {
+    const reported = this.modes.taskAbortedStatus;
+    const matches = (_command: ScsiCommand, from: Nexus): boolean => only === undefined || from === only;
+    const { nexuses, done } = this.tasks.abort(matches, { reason, by, reported });
+    if (!reported) {
+      for (const nexus of nexuses) {
+        if (nexus !== by) {
+          this.attentions.establishFor(nexus, additionalSense.commandsClearedByAnotherInitiator);
+        }
+      }
+    }
+    await done;
+  }
+
+  /**
+   * End what goes on in the background: a FORMAT UNIT or SANITIZE is aborted, flushes are waited for. No command
+   * may come any more. Never rejects.
+   */
+  async close(): Promise<void> {
+    this.#unlisten?.();
+    await Promise.all([this.copy.close(), this.background.stop()]);
+  }
+
+  #whenSettled(
+    command: ScsiCommand,
+    definition: CommandDefinition,
+    nexus: Nexus,
+    result: Promise<number | void>,
+  ): void {
     // resolve() tames a thenable of the handler's, which might throw or settle twice.
     Promise.resolve(result).then(
-      (valid) => this.#succeed(command, definition, valid as number | undefined),
-      (error: unknown) => this.#fail(command, definition, error),
+      (valid) => this.#succeed(command, definition, nexus, valid as number | undefined),
+      (error: unknown) => this.#fail(command, definition, nexus, error),
     );
   }
 
-  #succeed(command: ScsiCommand, { direction }: CommandDefinition, valid: number | undefined): void {
+  #succeed(
+    command: ScsiCommand,
+    definition: CommandDefinition,
+    nexus: Nexus,
+    valid: number | undefined,
+  ): void {
+    this.statistics.succeeded(definition, command.transferLength ?? 0);
+    if (this.thresholds !== undefined && definition.activity === 'write') this.#checkThresholds(nexus);
     // Only Data-In has a length: what another verb returns besides means nothing.
-    command.complete(scsiStatus.good, undefined, direction === 'in' ? valid : undefined);
+    const readLength = definition.direction === 'in' ? valid : undefined;
+    this.#answer(command, scsiStatus.good, undefined, readLength);
+  }
+
+  #checkThresholds(nexus: Nexus): void {
+    try {
+      this.thresholds?.check(nexus);
+    } catch (error) {
+      this.#report(`usage() failed: ${describeFailure(error)}`);
+    }
+  }
+
+  #answer(command: ScsiCommand, status: number, sense?: Uint8Array, readLength?: number): void {
+    if (this.tasks.size === 0) command.complete(status, sense, readLength);
+    else this.tasks.answer(command, status, sense, readLength);
   }
 
   #unknown({ cdb }: ScsiCommand): SenseError {
     if (this.commands.hasServiceActions(cdb[0])) {
-      return new SenseError(
-        senseKey.illegalRequest,
-        additionalSense.invalidFieldInCdb,
-        'no such service action',
-        {
-          field: { inCdb: true, byte: 1, bit: 4 },
-        },
-      );
+      const long = cdb[0] === opcode.variableLength;
+      return invalidFieldInCdb(long ? 8 : 1, 'no such service action', long ? undefined : 4);
     }
     return new SenseError(
       senseKey.illegalRequest,
@@ -190,6 +362,7 @@ export class LogicalUnit implements Unit {
       const code = this.attentions.take(nexus);
       if (code !== undefined) throw new SenseError(senseKey.unitAttention, code, 'unit attention');
     }
+    if (this.reservations.active) this.reservations.check(definition, cdb, nexus);
     if (cdbLength < length) {
       throw new SenseError(
         senseKey.illegalRequest,
@@ -197,32 +370,31 @@ export class LogicalUnit implements Unit {
         `the CDB has ${cdbLength} of ${length} bytes`,
       );
     }
-    if ((cdb[length - 1] & 0x04) !== 0) {
-      throw new SenseError(
-        senseKey.illegalRequest,
-        additionalSense.invalidFieldInCdb,
-        'NACA is not supported',
-        {
-          field: { inCdb: true, byte: length - 1, bit: 2 },
-        },
-      );
+    // CONTROL is the last byte, but for variable length CDBs.
+    let control = length - 1;
+    if (cdb[0] === opcode.variableLength) {
+      control = 1;
+      if (cdb[7] !== length - 8) throw invalidFieldInCdb(7, `ADDITIONAL CDB LENGTH is not ${length - 8}`);
     }
-    if (definition.medium && !this.started) {
-      throw new SenseError(
-        senseKey.notReady,
-        additionalSense.logicalUnitNotReadyInitializingCommandRequired,
-        'the unit was stopped',
-      );
+    if ((cdb[control] & 0x04) !== 0) throw invalidFieldInCdb(control, 'NACA is not supported', 2);
+    if (this.background.deferring && !definition.ignoresUnitAttention) {
+      const deferred = this.background.takeDeferred(nexus);
+      if (deferred) throw deferred;
     }
+    if (this.portGroups !== undefined && !this.portGroups.allActive) this.portGroups.check(definition, nexus);
+    if (definition.medium && !this.medium.ready) this.medium.access(cdb[0] !== opcode.testUnitReady);
+    if (this.background.blocking) this.background.check(definition);
   }
 
   /** Whatever `error` is, and whatever reading it does, the command is answered. */
-  #fail(command: ScsiCommand, definition: CommandDefinition | undefined, error: unknown): void {
+  #fail(command: ScsiCommand, definition: CommandDefinition | undefined, nexus: Nexus, error: unknown): void {
     let status: number = scsiStatus.checkCondition;
     let sense: Uint8Array | undefined;
+    if (error instanceof StatusError) return this.#answer(command, error.status);
     try {
       const known = toSenseError(error, definition?.activity ?? 'other');
       if (known) sense = encodeSense(known.key, known.code, known.details, this.modes.senseFormat);
+      if (known && definition) this.statistics.failed(definition, known.key);
       else if (isTransient(error)) status = scsiStatus.busy;
     } catch {
       // Not even its properties can be read: a fault of the handler, as below.
@@ -230,9 +402,19 @@ export class LogicalUnit implements Unit {
     if (!sense && status !== scsiStatus.busy) {
       this.#report(`${definition?.name ?? 'a command'} failed: ${describeFailure(error)}`);
       const { hardwareError } = senseKey;
+      this.statistics.nonMediumErrors++;
       sense = encodeSense(hardwareError, additionalSense.internalTargetFailure, {}, this.modes.senseFormat);
     }
-    command.complete(status, sense);
+    this.#answer(command, status, sense);
+    if (sense && this.tasks.size > 0) this.#afterCheckCondition(nexus);
+  }
+
+  /** QERR of the control mode page (SPC-4 7.5.8): what an error does to the other commands. */
+  #afterCheckCondition(nexus: Nexus): void {
+    const { queueErrorManagement } = this.modes;
+    if (queueErrorManagement === 'none') return;
+    const only = queueErrorManagement === 'nexus' ? nexus : undefined;
+    void this.#abortAll('aborted by the error of another command (QERR)', nexus, only);
   }
 
   #report(message: string): void {

@@ -1,4 +1,4 @@
-import type { DataBuffer, MutableCommandContext, Nexus, ScsiCommand } from './command.js';
+import type { DataBuffer, MutableCommandContext, Nexus, ScsiCommand, TaskAttribute } from './command.js';
 
 export interface ExecuteOptions {
   /** The I_T nexus it comes over. */
@@ -7,6 +7,8 @@ export interface ExecuteOptions {
   readonly dataInLength?: number;
   /** Aborts the command. */
   readonly signal?: AbortSignal;
+  /** Task attribute. Default simple. */
+  readonly attribute?: TaskAttribute;
 }
 
 /** How a command ended. */
@@ -29,17 +31,20 @@ function oneSegment(bytes: Uint8Array): DataBuffer {
 export class MemoryCommand implements ScsiCommand {
   readonly cdb: Uint8Array;
   readonly cdbLength: number;
+  transferLength = 0;
   readonly dataOut: DataBuffer;
   readonly dataIn: DataBuffer;
   readonly context: MutableCommandContext;
   readonly response: Promise<Response>;
+  readonly attribute?: TaskAttribute;
+  readonly #controller = new AbortController();
   #respond!: (response: Response) => void;
 
   /** @throws RangeError for a CDB that is empty or longer than 260 bytes */
   constructor(
     cdb: Uint8Array,
     dataOut: Uint8Array = new Uint8Array(),
-    { dataInLength, signal }: ExecuteOptions = {},
+    { dataInLength, signal, attribute }: ExecuteOptions = {},
   ) {
     if (cdb.length === 0 || cdb.length > 260) {
       throw new RangeError(`a CDB has 1 to 260 bytes, not ${cdb.length}`);
@@ -50,8 +55,14 @@ export class MemoryCommand implements ScsiCommand {
     this.cdbLength = cdb.length;
     this.dataOut = oneSegment(dataOut);
     this.dataIn = oneSegment(new Uint8Array(dataInLength ?? DEFAULT_DATA_IN));
-    this.context = { fua: false, dpo: false, signal: signal ?? new AbortController().signal };
+    this.attribute = attribute;
+    const own = this.#controller.signal;
+    this.context = { fua: false, dpo: false, signal: signal ? AbortSignal.any([signal, own]) : own };
     this.response = new Promise((resolve) => (this.#respond = resolve));
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
   }
 
   complete(status: number, sense: Uint8Array = new Uint8Array(), readLength?: number): void {

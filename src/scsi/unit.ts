@@ -1,7 +1,15 @@
+import type { Background } from './background.js';
 import type { CommandSet } from './command-set.js';
 import type { Disk } from './disk.js';
+import type { Medium } from './medium.js';
 import type { ModePages } from './mode-pages.js';
 import type { RangeLock } from './range-lock.js';
+import type { Reservations } from './reservations.js';
+import type { ProvisioningThresholds } from './provisioning-threshold.js';
+import type { Statistics } from './statistics.js';
+import type { TargetPortGroups } from './target-port-groups.js';
+import type { TaskSet } from './task-set.js';
+import type { ThirdPartyCopy } from './third-party-copy.js';
 import type { UnitAttentions } from './unit-attention.js';
 
 /** What INQUIRY says about a logical unit. */
@@ -24,6 +32,10 @@ export interface UnitLimits {
   /** Block descriptors in one UNMAP. */
   readonly maxUnmapDescriptors: number;
   readonly maxWriteSameBlocks: number;
+  /** WRITE SAME of 0 blocks goes on to the end of the medium (WSNZ is 0); else it is refused. */
+  readonly writeSameToEnd: boolean;
+  /** COMPARE AND WRITE: at most 255. */
+  readonly maxCompareAndWriteBlocks: number;
 }
 
 /** A logical unit, as the commands see it. */
@@ -39,8 +51,20 @@ export interface Unit {
   readonly attentions: UnitAttentions;
   readonly locks: RangeLock;
   readonly commands: CommandSet;
-  /** False after START STOP UNIT stopped it. */
-  started: boolean;
+  readonly reservations: Reservations;
+  /** Commands that have not ended. */
+  readonly tasks: TaskSet;
+  /** FORMAT UNIT, SANITIZE and flushes that go on after their command was answered. */
+  readonly background: Background;
+  /** Lets others have their turn between the pieces of an operation in the background. */
+  pause(): void | Promise<void>;
+  readonly medium: Medium;
+  readonly copy: ThirdPartyCopy;
+  readonly statistics: Statistics;
+  /** The target's ports, where it tells about them and their access states. */
+  readonly portGroups: TargetPortGroups | undefined;
+  /** Where the disk is thin provisioned and reports its usage. */
+  readonly thresholds: ProvisioningThresholds | undefined;
 }
 
 /** Whether `write` may return before the data is stable. */

@@ -21,10 +21,27 @@ describe('sense data', () => {
     it(`in ${format} format decode to what was encoded`, () => {
       fc.assert(
         fc.property(fc.nat(15), fc.nat(0xffff), details, (key, code, { information, field }) => {
+          // With the other keys the same bytes count progress.
+          fc.pre(field === undefined || (key !== senseKey.noSense && key !== senseKey.notReady));
           const sense = encodeSense(key, code, { information, field }, format);
           expect(decodeSense(sense)).to.deep.equal({ key, code, information, field });
         }),
       );
+    });
+
+    it(`in ${format} format count the progress of what goes on in the background`, () => {
+      fc.assert(
+        fc.property(fc.constantFrom(senseKey.noSense, senseKey.notReady), fc.nat(0xffff), (key, progress) => {
+          const code = additionalSense.logicalUnitNotReadySanitizeInProgress;
+          expect(decodeSense(encodeSense(key, code, { progress }, format))).to.include({ code, progress });
+        }),
+      );
+    });
+
+    it(`in ${format} format tell a deferred error from a current one`, () => {
+      const sense = encodeSense(senseKey.mediumError, 0x0c00, { deferred: true }, format);
+      expect(sense[0]).to.equal(format === 'fixed' ? 0x71 : 0x73);
+      expect(decodeSense(sense)).to.include({ key: senseKey.mediumError, code: 0x0c00, deferred: true });
     });
 
     it(`in ${format} format fit what TCMU and iSCSI carry`, () => {

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import * as cdb from '../../src/scsi/cdb.js';
 import { LogicalUnit } from '../../src/scsi/logical-unit.js';
 import { UnitAttentions } from '../../src/scsi/unit-attention.js';
+import { identify } from '../../src/scsi/transport-id.js';
 import { TestDisk } from './support/disk.js';
+import { iscsiNexus } from './support/nexus.js';
 import { good, readyUnit, refused, run, senseOf } from './support/unit.js';
 
 const FIRST = 0x2900;
@@ -39,6 +41,21 @@ describe('UnitAttentions', () => {
     expect(told(attentions, alice)).to.deep.equal([0x2a09]);
     expect(told(attentions, bob)).to.deep.equal([0x2a01, 0x2a09]);
     expect(told(attentions, bob)).to.deep.equal([]);
+  });
+
+  it('tell the nexus of a registration, whatever object it is by then, and no other', () => {
+    const attentions = new UnitAttentions();
+    const [before, after] = [iscsiNexus('iqn.test:a'), iscsiNexus('iqn.test:a')];
+    const otherPort = iscsiNexus('iqn.test:a', 2);
+    for (const one of [before, after, otherPort, alice]) attentions.take(one);
+    attentions.establishAt(identify(before).id, 0x2a05);
+    attentions.establishAt(identify(before).id, 0x2a05);
+    expect(told(attentions, otherPort)).to.deep.equal([]);
+    expect(told(attentions, alice)).to.deep.equal([]);
+    expect(told(attentions, after)).to.deep.equal([0x2a05]);
+    expect(told(attentions, after)).to.deep.equal([]);
+    attentions.establishAt(identify(before).idOnAllPorts, 0x2a03);
+    expect(told(attentions, otherPort)).to.deep.equal([0x2a03]);
   });
 
   it('tell of an event that happened several times once', () => {

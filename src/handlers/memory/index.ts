@@ -6,6 +6,8 @@ import { PAGE_SIZE, PageStore } from './page-store.js';
 
 class MemoryDisk implements Disk {
   readonly unmapGranularity: number;
+  /** A write ends in the turn it began; only where memory is limited can it end half way. */
+  readonly atomicWriteSize: number | undefined;
   #size: number;
   readonly #store: PageStore;
 
@@ -17,6 +19,7 @@ class MemoryDisk implements Disk {
     this.#size = bytes;
     this.#store = new PageStore(limit);
     this.unmapGranularity = PAGE_SIZE;
+    this.atomicWriteSize = limit === undefined ? 8 * 1024 * 1024 : undefined;
   }
 
   get size(): number {
@@ -37,6 +40,11 @@ class MemoryDisk implements Disk {
 
   writeZeroes(offset: number, length: number): void {
     this.#store.clear(offset, length);
+  }
+
+  /** Pages are kept nowhere else: forgetting them is as final as forgetting a key. */
+  cryptoErase(): void {
+    this.#store.clear(0, this.#size);
   }
 
   extents(offset: number, length: number): Extent[] {

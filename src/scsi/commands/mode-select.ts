@@ -45,27 +45,31 @@ function checkHeader(unit: Unit, list: Uint8Array, six: boolean): number {
 
 /** One page of the list, checked against what may change. */
 function checkPage(unit: Unit, list: Uint8Array, at: number): { page: ModePage; values: Uint8Array } {
-  if (list.length < at + 2) throw parameterListLengthError('the list ends in the header of a page');
+  const isSubpage = (list[at] & 0x40) !== 0;
+  const headerLength = isSubpage ? 4 : 2;
+  if (list.length < at + headerLength)
+    throw parameterListLengthError('the list ends in the header of a page');
   const code = list[at] & 0x3f;
-  const page = (list[at] & 0x40) === 0 ? unit.modes.find(code) : undefined;
-  if (!page) throw invalidFieldInParameterList(at, `no mode page ${code.toString(16)}h`);
-  if (list[at + 1] !== page.current.length - 2) {
-    throw invalidFieldInParameterList(
-      at + 1,
-      `page ${code.toString(16)}h has ${page.current.length - 2} bytes`,
-    );
+  const subpage = isSubpage ? list[at + 1] : 0;
+  const name = code.toString(16) + (isSubpage ? `/${subpage.toString(16)}` : '');
+  // Subpage 0 in the format of subpages is no page (SPC-4 7.5.7).
+  const page = isSubpage && subpage === 0 ? undefined : unit.modes.find(code, subpage);
+  if (!page) throw invalidFieldInParameterList(at, `no mode page ${name}`);
+  const length = isSubpage ? readUint16(list, at + 2) : list[at + 1];
+  if (length !== page.current.length - headerLength) {
+    const byte = at + (isSubpage ? 2 : 1);
+    throw invalidFieldInParameterList(byte, `page ${name} has ${page.current.length - headerLength} bytes`);
   }
   const values = list.slice(at, at + page.current.length);
-  if (values.length < page.current.length) {
-    throw parameterListLengthError(`the list ends in page ${code.toString(16)}h`);
-  }
-  for (let byte = 2; byte < values.length; byte++) {
+  if (values.length < page.current.length) throw parameterListLengthError(`the list ends in page ${name}`);
+  for (let byte = headerLength; byte < values.length; byte++) {
     if (((values[byte] ^ page.current[byte]) & ~page.changeable[byte]) !== 0) {
-      throw invalidFieldInParameterList(
-        at + byte,
-        `byte ${byte} of page ${code.toString(16)}h cannot be changed`,
-      );
+      throw invalidFieldInParameterList(at + byte, `byte ${byte} of page ${name} cannot be changed`);
     }
+  }
+  const invalid = page.invalidByte?.(values);
+  if (invalid !== undefined) {
+    throw invalidFieldInParameterList(at + invalid, `byte ${invalid} of page ${name} has a reserved value`);
   }
   return { page, values };
 }
@@ -80,7 +84,8 @@ export function modeSelect(
   const { cdb } = command;
   const six = definition.opcode === opcode.modeSelect6;
   if ((cdb[1] & 0x10) === 0) throw invalidFieldInCdb(1, 'PF must be 1: pages are in the standard format', 4);
-  if ((cdb[1] & 0x01) !== 0) throw invalidFieldInCdb(1, 'mode parameters are not saved', 0);
+  const save = (cdb[1] & 0x01) !== 0;
+  if (save && !unit.modes.savable) throw invalidFieldInCdb(1, 'mode parameters are not saved', 0);
   const length = six ? cdb[4] : readUint16(cdb, 7);
   if (length === 0) return;
   const list = takeDataOut(command, length);
@@ -90,10 +95,12 @@ export function modeSelect(
   }
   let changed = false;
   for (const { page, values } of changes) {
-    for (let byte = 2; byte < values.length; byte++) {
+    for (let byte = page.headerLength; byte < values.length; byte++) {
       changed ||= page.current[byte] !== values[byte];
       page.current[byte] = values[byte];
     }
   }
+  unit.modes.generation++;
   if (changed) unit.attentions.establish(additionalSense.modeParametersChanged, nexus);
+  return save ? unit.modes.save() : undefined;
 }

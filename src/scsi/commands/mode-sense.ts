@@ -3,7 +3,7 @@ import type { CommandDefinition, Result } from '../command-definition.js';
 import type { ScsiCommand } from '../command.js';
 import { fillDataIn } from '../data-transfer.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
-import { modePage, type ModePage } from '../mode-pages.js';
+import { modePage, modeSubpage, type ModePage } from '../mode-pages.js';
 import { opcode } from '../opcode.js';
 import { additionalSense, senseKey, SenseError } from '../sense.js';
 import { isReadOnly, type Unit } from '../unit.js';
@@ -30,23 +30,33 @@ function blockDescriptor({ blocks, blockSize }: Unit, long: boolean): Uint8Array
   return data;
 }
 
-function valuesOf(page: ModePage, control: number): Uint8Array {
-  if (control === pageControl.current) return page.current;
-  if (control === pageControl.defaults) return page.defaults;
-  const values = page.changeable.slice();
-  values.set(page.current.subarray(0, 2));
+function valuesOf(page: ModePage, control: number, savable: boolean): Uint8Array {
+  const source =
+    control === pageControl.current
+      ? page.current
+      : control === pageControl.defaults
+        ? page.defaults
+        : control === pageControl.saved
+          ? page.saved
+          : page.changeable;
+  const values = source.slice();
+  values.set(page.current.subarray(0, page.headerLength));
+  if (savable) values[0] |= 0x80; // PS
   return values;
 }
 
-function selectPages(unit: Unit, cdb: Uint8Array): readonly ModePage[] {
+/** The pages that are asked for (SPC-4 table 170). */
+function selectPages({ modes }: Unit, cdb: Uint8Array): readonly ModePage[] {
   const code = cdb[2] & 0x3f;
   const subpage = cdb[3];
-  if (subpage !== 0 && subpage !== 0xff)
+  const pages = modes.pages.filter((page) => code === modePage.all || code === page.code);
+  if (pages.length === 0) throw invalidFieldInCdb(2, `no mode page ${code.toString(16)}h`, 5);
+  if (subpage === modeSubpage.all) return pages;
+  const selected = pages.filter((page) => page.subpage === subpage);
+  if (selected.length === 0 || (code === modePage.all && subpage !== 0)) {
     throw invalidFieldInCdb(3, `no mode subpage ${subpage.toString(16)}h`);
-  if (code === modePage.all) return unit.modes.pages;
-  const page = unit.modes.find(code);
-  if (!page) throw invalidFieldInCdb(2, `no mode page ${code.toString(16)}h`, 5);
-  return [page];
+  }
+  return selected;
 }
 
 /** MODE SENSE(6), (10) (SPC-4 6.11, 6.12). */
@@ -54,14 +64,14 @@ export function modeSense(unit: Unit, command: ScsiCommand, definition: CommandD
   const { cdb } = command;
   const six = definition.opcode === opcode.modeSense6;
   const control = cdb[2] >> 6;
-  if (control === pageControl.saved) {
+  if (control === pageControl.saved && !unit.modes.savable) {
     throw new SenseError(
       senseKey.illegalRequest,
       additionalSense.savingParametersNotSupported,
       'mode parameters are not saved',
     );
   }
-  const pages = selectPages(unit, cdb).map((page) => valuesOf(page, control));
+  const pages = selectPages(unit, cdb).map((page) => valuesOf(page, control, unit.modes.savable));
   const long = !six && (cdb[1] & 0x10) !== 0;
   const descriptor = (cdb[1] & 0x08) === 0 ? blockDescriptor(unit, long) : new Uint8Array();
   const header = new Uint8Array(six ? 4 : 8);

@@ -10,7 +10,10 @@ import type { Unit } from '../unit.js';
 /** TEST UNIT READY (SPC-4 6.49): what makes a unit not ready is checked for every command. */
 export function testUnitReady(): Result {}
 
-/** REQUEST SENSE (SPC-4 6.39): a pending unit attention, which this clears, or nothing. */
+/**
+ * REQUEST SENSE (SPC-4 6.39): a pending unit attention, which this clears, an operation in the
+ * background and how far it is, a low power condition, or nothing.
+ */
 export function requestSense(
   unit: Unit,
   command: ScsiCommand,
@@ -20,8 +23,10 @@ export function requestSense(
   const { cdb } = command;
   const attention = unit.attentions.pending(nexus) ? unit.attentions.take(nexus) : undefined;
   const format = (cdb[1] & 0x01) === 0 ? 'fixed' : 'descriptor';
-  const key = attention === undefined ? senseKey.noSense : senseKey.unitAttention;
-  const sense = encodeSense(key, attention ?? additionalSense.none, {}, format);
+  const running = attention === undefined ? unit.background.condition() : undefined;
+  const key = attention === undefined ? (running?.key ?? senseKey.noSense) : senseKey.unitAttention;
+  const code = attention ?? running?.code ?? unit.medium.condition ?? additionalSense.none;
+  const sense = encodeSense(key, code, running?.details, format);
   return fillDataIn(command, sense, cdb[4]);
 }
 
@@ -38,16 +43,4 @@ export function reportLuns(_unit: Unit, command: ScsiCommand): Result {
   const data = new Uint8Array(8 + listed);
   writeUint32(data, 0, listed);
   return fillDataIn(command, data, allocationLength);
-}
-
-/** START STOP UNIT (SBC-3 5.20): started or stopped; no power conditions, no medium to eject. */
-export function startStopUnit(unit: Unit, command: ScsiCommand): Result {
-  const { cdb, context } = command;
-  if (cdb[4] >> 4 !== 0) throw invalidFieldInCdb(4, 'power conditions are not supported', 7);
-  if ((cdb[4] & 0x02) !== 0) throw invalidFieldInCdb(4, 'the medium is not removable', 1);
-  unit.started = (cdb[4] & 0x01) !== 0;
-  const flushes = !unit.started && (cdb[4] & 0x04) === 0;
-  if (!flushes) return;
-  context.fua = context.dpo = false;
-  return unit.disk.flush?.(context);
 }

@@ -3,6 +3,7 @@ import type { CommandDefinition, Result } from '../command-definition.js';
 import type { ScsiCommand } from '../command.js';
 import { fillDataIn } from '../data-transfer.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
+import { opcode as operationCode } from '../opcode.js';
 import type { Unit } from '../unit.js';
 
 /** REPORTING OPTIONS (SPC-4 table 299). */
@@ -51,7 +52,8 @@ function requested({ commands }: Unit, cdb: Uint8Array, option: number): Command
   if (option === reporting.byServiceAction && hasActions === false) {
     throw invalidFieldInCdb(3, `operation code ${opcode.toString(16)}h has no service actions`);
   }
-  if (hasActions) return action > 0x1f ? undefined : commands.find(opcode, action);
+  const mostActions = opcode === operationCode.variableLength ? 0xffff : 0x1f;
+  if (hasActions) return action > mostActions ? undefined : commands.find(opcode, action);
   return option === reporting.either && action !== 0 ? undefined : commands.find(opcode, 0);
 }
 

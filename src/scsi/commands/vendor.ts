@@ -39,6 +39,7 @@ function define({ opcode, name, usage, direction }: VendorCommand): CommandDefin
     direction,
     activity: 'other',
     medium: true,
+    reservation: 'write',
     ignoresUnitAttention: false,
     execute,
   };

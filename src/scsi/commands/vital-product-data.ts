@@ -1,13 +1,21 @@
 import { writeUint16, writeUint32, writeUint64 } from '../big-endian.js';
 import { deviceType } from '../command-definition.js';
-import { ascii, padded } from '../text.js';
-import type { Unit } from '../unit.js';
+import type { Nexus, TargetPort } from '../command.js';
+import { portDesignators, portNameDesignator, unitDesignators } from '../designators.js';
+import { ascii } from '../text.js';
+import { thirdPartyCopyPage } from '../third-party-copy-page.js';
+import { hasWriteCache, type Unit } from '../unit.js';
+import { maxAtomicBlocks } from './block-atomic.js';
 
 /** VPD page codes (SPC-4 table 589). */
 export const vpdPage = {
   supportedPages: 0x00,
   unitSerialNumber: 0x80,
   deviceIdentification: 0x83,
+  extendedInquiry: 0x86,
+  modePagePolicy: 0x87,
+  scsiPorts: 0x88,
+  thirdPartyCopy: 0x8f,
   blockLimits: 0xb0,
   blockDeviceCharacteristics: 0xb1,
   logicalBlockProvisioning: 0xb2,
@@ -15,48 +23,52 @@ export const vpdPage = {
 
 const MAX_SERIAL = 254;
 
-/** Code set and designator type (SPC-4 7.8.6), associated with the logical unit. */
-const designator = { t10VendorId: [0x02, 0x01], naa: [0x01, 0x03] } as const;
+/** What the transports here carry: TCMU has room for 96 bytes. */
+const MAX_SENSE_LENGTH = 96;
 
-/** 00-14-05h: what LIO uses for its own backstores. */
-const LIO_COMPANY_ID = '001405';
-
-/** 64 bits of FNV-1a: spreads serial numbers that are not hexadecimal. */
-function hash(text: string): string {
-  let value = 0xcbf29ce484222325n;
-  for (const byte of ascii(text)) value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
-  return value.toString(16).padStart(16, '0');
+function deviceIdentification({ identity }: Unit, nexus: Nexus | undefined): number[] {
+  return [...unitDesignators(identity), ...(nexus?.port ? portDesignators(nexus.port) : [])];
 }
 
-/**
- * A world wide name, NAA 6h, from the serial number: as LIO makes it of a UUID, so that a disk keeps its name
- * when it moves from another backstore. A serial number with few hexadecimal digits is hashed.
- */
-function worldWideName(serial: string): Uint8Array {
-  const digits = serial.replace(/[^0-9a-f]/gi, '').toLowerCase();
-  const vendorSpecific = (digits.length >= 16 ? digits : hash(serial)).padEnd(25, '0').slice(0, 25);
-  const name = `6${LIO_COMPANY_ID}${vendorSpecific}`;
-  return Uint8Array.from(name.match(/../g)!, (pair) => parseInt(pair, 16));
+/** Extended INQUIRY data (SPC-4 7.8.7). */
+function extendedInquiry({ disk }: Unit): Uint8Array {
+  const data = new Uint8Array(0x3c);
+  data[1] = 0x07; // HEADSUP, ORDSUP, SIMPSUP: task attributes
+  data[2] = hasWriteCache(disk) ? 0x01 : 0; // V_SUP: volatile cache
+  data[9] = MAX_SENSE_LENGTH;
+  return data;
 }
 
-function descriptor([codeSet, type]: readonly [number, number], value: Uint8Array): number[] {
-  return [codeSet, type, 0, value.length, ...value];
+/** Mode page policy (SPC-4 7.8.10): each page and subpage is shared by all initiators. */
+function modePagePolicy(): number[] {
+  return [0x3f, 0xff, 0x00, 0];
 }
 
-function deviceIdentification({ identity }: Unit): number[] {
-  const serial = identity.serial();
-  const vendorText = [...padded(identity.vendor, 8), ...ascii(`${identity.product.trim()}:${serial}`)];
-  return [
-    ...descriptor(designator.naa, worldWideName(serial)),
-    ...descriptor(designator.t10VendorId, Uint8Array.from(vendorText.slice(0, 0xff))),
-  ];
+function knownPorts({ portGroups }: Unit, nexus: Nexus | undefined): readonly TargetPort[] {
+  const ports = portGroups?.ports ?? [];
+  return ports.length > 0 ? ports : nexus?.port ? [nexus.port] : [];
+}
+
+/** SCSI ports (SPC-4 7.8.14): the target's ports with their names. No initiator ports. */
+function scsiPorts(unit: Unit, nexus: Nexus | undefined): number[] | undefined {
+  const ports = knownPorts(unit, nexus);
+  if (ports.length === 0) return undefined;
+  return ports.flatMap((port) => {
+    const name = portNameDesignator(port);
+    const data = new Uint8Array(12);
+    writeUint16(data, 2, port.relativeId);
+    writeUint16(data, 10, name.length);
+    return [...data, ...name];
+  });
 }
 
 /** Block limits (SBC-3 6.6.4). The page's bytes after its header. */
-function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
+function blockLimits(unit: Unit): Uint8Array {
+  const { disk, blockSize, limits } = unit;
   const data = new Uint8Array(0x3c);
   const inBlocks = (bytes = 0): number => Math.min(0xffff_ffff, Math.floor(bytes / blockSize));
-  data[0] = 0x01; // WSNZ: WRITE SAME needs a number of blocks
+  data[0] = limits.writeSameToEnd ? 0 : 1; // WSNZ
+  data[1] = limits.maxCompareAndWriteBlocks;
   writeUint16(data, 2, Math.min(0xffff, inBlocks(disk.minimumIoSize ?? disk.physicalBlockSize)));
   writeUint32(data, 4, limits.maxTransferBlocks);
   writeUint32(data, 8, Math.min(limits.maxTransferBlocks, inBlocks(disk.optimalIoSize)));
@@ -67,6 +79,9 @@ function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
     writeUint32(data, 28, 0x8000_0000); // UGAVALID, alignment 0
   }
   writeUint64(data, 32, limits.maxWriteSameBlocks);
+  const atomic = maxAtomicBlocks(unit);
+  writeUint32(data, 40, atomic);
+  if (atomic > 0) writeUint32(data, 48, 1); // any number of blocks, at any address
   return data;
 }
 
@@ -74,12 +89,15 @@ function blockLimits({ disk, blockSize, limits }: Unit): Uint8Array {
 function blockDeviceCharacteristics({ disk }: Unit): Uint8Array {
   const data = new Uint8Array(0x3c);
   writeUint16(data, 0, disk.rotational ? 0 : 1); // 0: not reported, 1: does not rotate
+  // WABEREQ and WACEREQ: blocks can be read after they were erased.
+  data[3] = (disk.unmap ? 0x40 : 0) | (disk.cryptoErase ? 0x10 : 0);
   return data;
 }
 
 /** Logical block provisioning (SBC-3 6.6.5). */
-function logicalBlockProvisioning({ disk }: Unit): Uint8Array {
+function logicalBlockProvisioning({ disk, thresholds }: Unit): Uint8Array {
   const data = new Uint8Array(4);
+  data[0] = thresholds?.exponent ?? 0;
   if (disk.unmap) {
     // LBPU, LBPWS and LBPWS10: UNMAP and both WRITE SAME can deallocate.
     data[1] = 0xe0 | (disk.unmapReadsZeroes === false ? 0 : 0x04);
@@ -88,22 +106,35 @@ function logicalBlockProvisioning({ disk }: Unit): Uint8Array {
   return data;
 }
 
-/** The pages, in ascending order; each gives its bytes after the header. */
-const pages: ReadonlyMap<number, (unit: Unit) => ArrayLike<number>> = new Map<
-  number,
-  (unit: Unit) => ArrayLike<number>
->([
-  [vpdPage.supportedPages, () => [...pages.keys()]],
+/** A page's bytes after its header; undefined where this unit does not have it. */
+type Page = (unit: Unit, nexus: Nexus | undefined) => ArrayLike<number> | undefined;
+
+function supportedPages(unit: Unit, nexus: Nexus | undefined): number[] {
+  return [...pages.entries()]
+    .filter(([code, page]) => code === vpdPage.supportedPages || page(unit, nexus) !== undefined)
+    .map(([code]) => code);
+}
+
+/** In ascending order. */
+const pages: ReadonlyMap<number, Page> = new Map<number, Page>([
+  [vpdPage.supportedPages, supportedPages],
   [vpdPage.unitSerialNumber, ({ identity }) => ascii(identity.serial().slice(0, MAX_SERIAL))],
   [vpdPage.deviceIdentification, deviceIdentification],
+  [vpdPage.extendedInquiry, extendedInquiry],
+  [vpdPage.modePagePolicy, modePagePolicy],
+  [vpdPage.scsiPorts, scsiPorts],
+  [vpdPage.thirdPartyCopy, thirdPartyCopyPage],
   [vpdPage.blockLimits, blockLimits],
   [vpdPage.blockDeviceCharacteristics, blockDeviceCharacteristics],
   [vpdPage.logicalBlockProvisioning, logicalBlockProvisioning],
 ]);
 
-/** A whole VPD page, or undefined where the unit does not have it. */
-export function vitalProductData(unit: Unit, code: number): Uint8Array | undefined {
-  const content = pages.get(code)?.(unit);
+/**
+ * A whole VPD page, or undefined where the unit does not have it.
+ * @param nexus through whose port it is asked for
+ */
+export function vitalProductData(unit: Unit, code: number, nexus?: Nexus): Uint8Array | undefined {
+  const content = pages.get(code)?.(unit, nexus);
   if (!content) return undefined;
   const data = new Uint8Array(4 + content.length);
   data[0] = deviceType.directAccess;

@@ -1,6 +1,6 @@
 import type { CommandDefinition, Result } from '../command-definition.js';
 import type { ScsiCommand } from '../command.js';
-import { takeDataOut } from '../data-transfer.js';
+import { takeExactDataOut } from '../data-transfer.js';
 import type { Disk, Done } from '../disk.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
 import { opcode } from '../opcode.js';
@@ -11,11 +11,13 @@ import {
   checkNoProtection,
   checkRange,
   checkWritable,
+  flagByte,
+  lengthByte,
   whenUnlocked,
   writesThrough,
 } from './block-io.js';
 
-/** Byte 1 of WRITE SAME (SBC-3 5.43). NDOB is in WRITE SAME(16) only. */
+/** The flags of WRITE SAME (SBC-3 5.43). NDOB is not in WRITE SAME(10). */
 const flag = { anchor: 0x10, unmap: 0x08, ndob: 0x01 } as const;
 
 /** Bytes written at a time where the disk cannot write zeroes by itself. */
@@ -53,28 +55,36 @@ function repeat(
   });
 }
 
-/** WRITE SAME(10), (16) (SBC-3 5.43, 5.44). */
+/** WRITE SAME(10), (16), (32) (SBC-3 5.43 to 5.45). */
 export function writeSame(unit: Unit, command: ScsiCommand, definition: CommandDefinition): Result {
   const { cdb, context } = command;
   const { disk, blockSize, limits } = unit;
   checkNoProtection(cdb);
-  const unmap = (cdb[1] & flag.unmap) !== 0;
-  if ((cdb[1] & flag.anchor) !== 0) throw invalidFieldInCdb(1, 'anchored blocks are not supported', 4);
-  if (unmap && !disk.unmap) throw invalidFieldInCdb(1, 'the disk cannot unmap', 3);
-  const noData = definition.opcode === opcode.writeSame16 && (cdb[1] & flag.ndob) !== 0;
+  const byte = flagByte(cdb);
+  const unmap = (cdb[byte] & flag.unmap) !== 0;
+  if ((cdb[byte] & flag.anchor) !== 0) throw invalidFieldInCdb(byte, 'anchored blocks are not supported', 4);
+  if (unmap && !disk.unmap) throw invalidFieldInCdb(byte, 'the disk cannot unmap', 3);
+  const noData = definition.opcode !== opcode.writeSame10 && (cdb[byte] & flag.ndob) !== 0;
   const lba = definition.address!.lba(cdb);
-  const blocks = definition.address!.blocks(cdb);
-  // WSNZ of VPD page B0h: 0 does not mean "to the end" here.
-  const lengthByte = definition.usage.length === 10 ? 7 : 10;
-  if (blocks === 0) throw invalidFieldInCdb(lengthByte, 'a number of blocks is needed');
-  checkRange(unit, lba, blocks);
+  checkRange(unit, lba, definition.address!.blocks(cdb));
+  let blocks = definition.address!.blocks(cdb);
+  if (blocks === 0) {
+    // WSNZ of VPD page B0h: 0 blocks is more often a mistake than the rest of the medium.
+    if (!limits.writeSameToEnd)
+      throw invalidFieldInCdb(lengthByte(definition), 'a number of blocks is needed');
+    blocks = unit.blocks - lba;
+  }
   if (blocks > limits.maxWriteSameBlocks) {
-    throw invalidFieldInCdb(lengthByte, `${blocks} blocks are more than ${limits.maxWriteSameBlocks}`);
+    throw invalidFieldInCdb(
+      lengthByte(definition),
+      `${blocks} blocks are more than ${limits.maxWriteSameBlocks}`,
+    );
   }
   checkWritable(unit);
-  const block = noData ? new Uint8Array(blockSize) : takeDataOut(command, blockSize);
+  const block = noData ? new Uint8Array(blockSize) : takeExactDataOut(command, blockSize);
   context.fua = writesThrough(unit);
   context.dpo = false;
+  if (blocks === 0) return;
   const [offset, length] = [lba * blockSize, blocks * blockSize];
   const zero = block.every((byte) => byte === 0) ? zeroing(disk, unmap) : undefined;
   if (!zero) return repeat(unit, command, block, offset, length);

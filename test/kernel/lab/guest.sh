@@ -3,6 +3,8 @@
 set -u
 checkout=$(</lab/checkout)
 mkdir -p /run/dbus /run/lock /run/target /etc/target /var/target/pr /var/target/alua
+# Where targetcli has the kernel keep them: without the folder each change of a persistent reservation fails.
+mkdir -p /etc/rtslib-fb-target/pr /etc/rtslib-fb-target/alua
 for module in configfs sd_mod sg uio target_core_mod target_core_user target_core_file tcm_loop \
   iscsi_target_mod scsi_transport_iscsi iscsi_tcp ext4 xfs; do
   modprobe -q $module || echo "guest: no module $module"

@@ -36,5 +36,8 @@ mount -t hostfs -o "ro,$checkout" checkout "$root$checkout" || finish 98
 
 hostname guest
 ip link set lo up
-chroot $root /bin/bash /lab/guest.sh
+# Not chroot: the kernel's own threads, which keep LIO's persistent reservations in files, must follow.
+mkdir -p $root/oldroot
+cd $root && pivot_root . oldroot && cd / || finish 97
+/bin/bash /lab/guest.sh
 finish $?

@@ -68,6 +68,13 @@ export class LoopbackLun {
     return `/dev/${this.kernelName}`;
   }
 
+  /** /dev/sg0: the same disk without the block layer, its page cache and its limits. */
+  get generic(): string {
+    const [name] = readdirSync(`/sys/block/${this.kernelName}/device/scsi_generic`);
+    if (name === undefined) throw new Error(`${this.name} has no generic device`);
+    return `/dev/${name}`;
+  }
+
   /** Bytes, as the kernel's block layer has it. */
   get size(): number {
     return 512 * Number(readFileSync(`/sys/block/${this.kernelName}/size`, 'utf8'));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import * as cdb from '../../../src/scsi/cdb.js';
+import { TargetPortGroups } from '../../../src/scsi/target-port-groups.js';
 import { TestDisk, diskWith } from '../support/disk.js';
 import { good, readyUnit, refused, submit, TestCommand } from '../support/unit.js';
 
@@ -9,12 +10,24 @@ describe('INQUIRY', () => {
   it('tells what the unit is and what it conforms to', async () => {
     const data = await good(readyUnit(new TestDisk()), cdb.inquiry(255));
     expect(data).to.have.length(96);
-    expect([...data.subarray(0, 8)]).to.deep.equal([0x00, 0x00, 0x06, 0x02, 91, 0x00, 0x00, 0x02]);
+    expect([...data.subarray(0, 8)]).to.deep.equal([0x00, 0x00, 0x06, 0x02, 91, 0x08, 0x00, 0x02]);
     expect(text(data.subarray(8, 16))).to.equal('LUNETTE ');
     expect(text(data.subarray(16, 32))).to.equal('DISK            ');
     expect(text(data.subarray(32, 36))).to.equal('0001');
     expect(text(data.subarray(36, 58))).to.equal('\0'.repeat(22));
     expect(Buffer.from(data.subarray(58, 66)).toString('hex')).to.equal('00a0046004c00000');
+  });
+
+  it('claims iSCSI where it came through an iSCSI port, and access states where there are port groups', async () => {
+    const port = { relativeId: 1, group: 1, name: 'iqn.test:target,t,0x0001' };
+    const unit = readyUnit(new TestDisk(), { portGroups: new TargetPortGroups([port]) });
+    const through = { name: 'iqn.test:one', port };
+    const data = await good(unit, cdb.inquiry(96), undefined, { nexus: through });
+    expect(Buffer.from(data.subarray(58, 68)).toString('hex')).to.equal('00a0046004c009600000');
+    expect([...data.subarray(5, 7)]).to.deep.equal([0x38, 0]);
+    const several = new TargetPortGroups([port, { ...port, relativeId: 2 }]);
+    const multiple = await good(readyUnit(new TestDisk(), { portGroups: several }), cdb.inquiry(96));
+    expect(multiple[6], 'MULTIP').to.equal(0x10);
   });
 
   it('cuts long names, fills short ones with blanks, and replaces what is not ASCII', async () => {

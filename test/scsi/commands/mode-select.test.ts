@@ -106,7 +106,7 @@ describe('MODE SELECT', () => {
   });
 
   it('refuses Data-Out shorter than the CDB says', async () => {
-    await refused('5/24/00', readyUnit(new TestDisk()), select6(24), new Uint8Array(23));
+    await refused('5/0e/03', readyUnit(new TestDisk()), select6(24), new Uint8Array(23));
   });
 
   const descriptor = '0000080000000200';
@@ -129,8 +129,11 @@ describe('MODE SELECT', () => {
 
   const wrong: [string, string, number][] = [
     ['a bit that cannot be changed', `00000000 0812 05 ${'00'.repeat(17)}`, 6],
-    ['a page it does not have', '00000000 020a 00000000000000000000', 4],
-    ['a page in subpage format', '00000000 4a01 0000', 4],
+    ['a page it does not have', '00000000 030a 00000000000000000000', 4],
+    ['a subpage it does not have', '00000000 4a02 0000', 4],
+    ['subpage 0 in the format of subpages', '00000000 4a00 0000', 4],
+    ['a subpage of another length', '00000000 4a01 0004 00000000', 6],
+    ['a reserved QERR', `00000000 0a0a 02 14 00 ${'00'.repeat(7)}`, 7],
     ['a page of another length', '00000000 0a08 0000000000000000', 5],
     ['a medium type', '00010000', 1],
     ['a block descriptor of another length', '00000004 00000000', 3],

@@ -25,6 +25,9 @@ function modeSense10(asked: Asked): number[] {
 
 const recovery = `010ac000${'00'.repeat(8)}`;
 const exceptions = `1c0a${'00'.repeat(10)}`;
+const reconnect = `020e${'00'.repeat(14)}`;
+const power = `1a26${'00'.repeat(38)}`;
+const extension = `4a01001c${'00'.repeat(28)}`;
 const caching = (wce: string): string => `0812${wce}${'00'.repeat(17)}`;
 const control = (dSense: string, swp: string): string => `0a0a${dSense}10${swp}${'00'.repeat(7)}`;
 
@@ -33,7 +36,7 @@ describe('MODE SENSE', () => {
     const data = await good(readyUnit(new TestDisk(2048)), modeSense6({}));
     const descriptor = '0000080000000200';
     expect(hex(data)).to.equal(
-      `${(data.length - 1).toString(16)}001008${descriptor}${recovery}${caching('04')}${control('02', '00')}${exceptions}`,
+      `${(data.length - 1).toString(16)}001008${descriptor}${recovery}${reconnect}${caching('04')}${control('02', '00')}${power}${exceptions}`,
     );
   });
 
@@ -67,8 +70,9 @@ describe('MODE SENSE', () => {
 
   for (const [page, content] of [
     [0x01, recovery],
+    [0x02, reconnect],
     [0x08, caching('04')],
-    [0x0a, control('02', '00')],
+    [0x1a, power],
     [0x1c, exceptions],
   ] as const) {
     it(`gives page ${page.toString(16)}h alone, current and default, by subpage 0 and FFh`, async () => {
@@ -82,11 +86,23 @@ describe('MODE SENSE', () => {
     });
   }
 
-  it('tells what may be changed: WCE, D_SENSE and SWP', async () => {
+  it('gives subpages where they are asked for: one, those of a page, or all', async () => {
+    const unit = readyUnit(new TestDisk());
+    const pages = async (asked: Asked) =>
+      hex((await good(unit, modeSense6({ ...asked, dbd: true }))).subarray(4));
+    expect(await pages({ page: 0x0a })).to.equal(control('02', '00'));
+    expect(await pages({ page: 0x0a, subpage: 1 })).to.equal(extension);
+    expect(await pages({ page: 0x0a, subpage: 0xff })).to.equal(control('02', '00') + extension);
+    expect(await pages({ subpage: 0xff })).to.equal(
+      recovery + reconnect + caching('04') + control('02', '00') + extension + power + exceptions,
+    );
+  });
+
+  it('tells what may be changed: WCE, D_SENSE, QERR, SWP and TAS', async () => {
     const data = await good(readyUnit(new TestDisk()), modeSense6({ control: 1, dbd: true }));
     const nothing = (code: string): string => `${code}0a${'00'.repeat(10)}`;
     expect(hex(data.subarray(4))).to.equal(
-      `${nothing('01')}${caching('04')}0a0a040008${'00'.repeat(7)}${nothing('1c')}`,
+      `${nothing('01')}${reconnect}${caching('04')}0a0a04060840${'00'.repeat(6)}${power}${nothing('1c')}`,
     );
   });
 
@@ -114,8 +130,11 @@ describe('MODE SENSE', () => {
 
   it('refuses pages and subpages it does not have', async () => {
     const unit = readyUnit(new TestDisk());
-    expect((await refused('5/24/00', unit, modeSense6({ page: 0x02 }))).field).to.include({ byte: 2 });
-    expect((await refused('5/24/00', unit, modeSense10({ page: 0x0a, subpage: 1 }))).field).to.include({
+    expect((await refused('5/24/00', unit, modeSense6({ page: 0x03 }))).field).to.include({ byte: 2 });
+    expect((await refused('5/24/00', unit, modeSense10({ page: 0x0a, subpage: 2 }))).field).to.include({
+      byte: 3,
+    });
+    expect((await refused('5/24/00', unit, modeSense10({ page: 0x3f, subpage: 1 }))).field).to.include({
       byte: 3,
     });
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as cdb from '../../../src/scsi/cdb.js';
 import { decodeSense } from '../../../src/scsi/sense-data.js';
-import { diskWith, TestDisk } from '../support/disk.js';
+import { TestDisk } from '../support/disk.js';
 import { good, readyUnit, refused } from '../support/unit.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -59,38 +59,5 @@ describe('REPORT LUNS', () => {
     const unit = readyUnit(new TestDisk());
     await good(unit, reportLuns(0, 16), undefined, { nexus: stranger });
     await refused('6/29/00', unit, cdb.testUnitReady(), undefined, { nexus: stranger });
-  });
-});
-
-describe('START STOP UNIT', () => {
-  const startStop = (flags: number): number[] => [0x1b, 0, 0, 0, flags, 0];
-
-  it('stops the medium, which makes everything else answer, and starts it again', async () => {
-    const disk = new TestDisk();
-    const unit = readyUnit(disk);
-    await good(unit, startStop(0));
-    expect(disk.calls, 'the cache is written out').to.deep.equal(['flush']);
-    await refused('2/04/02', unit, cdb.testUnitReady());
-    await refused('2/04/02', unit, cdb.read10(0, 1));
-    await refused('2/04/02', unit, cdb.synchronizeCache10());
-    await refused('2/04/02', unit, cdb.readCapacity16());
-    await good(unit, [0x1a, 0, 0x3f, 0, 255, 0]);
-    await good(unit, startStop(1));
-    await good(unit, cdb.testUnitReady());
-    expect(disk.calls).to.deep.equal(['flush']);
-  });
-
-  it('does not flush with NO_FLUSH, nor where there is no cache', async () => {
-    const disk = new TestDisk();
-    await good(readyUnit(disk), startStop(0x04));
-    expect(disk.calls).to.deep.equal([]);
-    await good(readyUnit(diskWith(new TestDisk(), { flush: undefined })), startStop(0));
-  });
-
-  it('knows no power conditions and nothing to eject', async () => {
-    const unit = readyUnit(new TestDisk());
-    expect((await refused('5/24/00', unit, startStop(0x10))).field).to.include({ byte: 4, bit: 7 });
-    expect((await refused('5/24/00', unit, startStop(0x02))).field).to.include({ byte: 4, bit: 1 });
-    await good(unit, cdb.testUnitReady());
   });
 });

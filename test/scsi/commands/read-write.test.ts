@@ -64,8 +64,9 @@ describe('READ and WRITE', () => {
 
       it('refuse Data-Out that is shorter than the CDB says, and write nothing', async () => {
         const disk = new TestDisk();
-        await refused('5/24/00', readyUnit(disk), write(0, 2), new Uint8Array(1023));
-        await refused('5/24/00', readyUnit(disk), write(0, 2));
+        await refused('5/0e/03', readyUnit(disk), write(0, 2), new Uint8Array(1023));
+        await refused('5/0e/03', readyUnit(disk), write(0, 2), new Uint8Array(512));
+        await refused('5/0e/03', readyUnit(disk), write(0, 2));
         expect(disk.calls).to.deep.equal([]);
       });
 

@@ -80,7 +80,7 @@ describe("a handler's own command", () => {
     const failing = (): Promise<number> => Promise.reject(Object.assign(new Error('no'), { code: 'ENODEV' }));
     const unit = readyUnit(withCommand('none', failing));
     await refused('2/08/00', unit, [0xc0, 0, 0, 0, 0, 0]);
-    unit.started = false;
+    unit.medium.power = 'stopped';
     await refused('2/04/02', unit, [0xc0, 0, 0, 0, 0, 0]);
   });
 

@@ -42,8 +42,8 @@ describe('VERIFY', () => {
       it('refuses BYTCHK 2, data that are too short, and ranges off the disk', async () => {
         const unit = readyUnit(new TestDisk(100));
         expect((await refused('5/24/00', unit, verify(0, 1, 2))).field).to.include({ byte: 1, bit: 2 });
-        await refused('5/24/00', unit, verify(0, 2, 1), new Uint8Array(1023));
-        await refused('5/24/00', unit, verify(0, 2, 3), new Uint8Array(511));
+        await refused('5/0e/03', unit, verify(0, 2, 1), new Uint8Array(1023));
+        await refused('5/0e/03', unit, verify(0, 2, 3), new Uint8Array(511));
         await refused('5/21/00', unit, verify(99, 2));
       });
 

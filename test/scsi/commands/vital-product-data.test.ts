@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as cdb from '../../../src/scsi/cdb.js';
 import type { Disk } from '../../../src/scsi/disk.js';
 import type { LogicalUnit } from '../../../src/scsi/logical-unit.js';
+import { TargetPortGroups } from '../../../src/scsi/target-port-groups.js';
 import { diskWith, TestDisk, ThinDisk } from '../support/disk.js';
 import { good, readyUnit } from '../support/unit.js';
 
@@ -30,7 +31,7 @@ describe('vital product data', () => {
   it('lists its pages in ascending order, and has each', async () => {
     const unit = readyUnit(new TestDisk());
     const list = [...(await page(unit, 0x00)).subarray(4)];
-    expect(list).to.deep.equal([0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2]);
+    expect(list).to.deep.equal([0x00, 0x80, 0x83, 0x86, 0x87, 0x8f, 0xb0, 0xb1, 0xb2]);
     for (const code of list) await page(unit, code);
   });
 
@@ -76,7 +77,7 @@ describe('vital product data', () => {
     const data = await page(readyUnit(new TestDisk()), 0xb0);
     expect(data).to.have.length(64);
     expect(data[4]).to.equal(1); // WSNZ
-    expect(data[5]).to.equal(0); // COMPARE AND WRITE
+    expect(data[5]).to.equal(255); // COMPARE AND WRITE
     expect(data.readUInt16BE(6)).to.equal(0); // granularity
     expect(data.readUInt32BE(8)).to.equal(16384); // 8 MiB
     expect(data.readUInt32BE(12)).to.equal(0); // optimal
@@ -84,7 +85,7 @@ describe('vital product data', () => {
     expect(data.readUInt32BE(24)).to.equal(0);
     expect(data.readUInt32BE(28)).to.equal(0);
     expect(data.readUInt32BE(32)).to.equal(0);
-    expect(data.readBigUInt64BE(36)).to.equal(65536n); // 32 MiB of writes
+    expect(data.readBigUInt64BE(36)).to.equal(65535n); // as many as WRITE SAME(10) can ask for
     expect(data.subarray(44).every((byte) => byte === 0)).to.equal(true);
   });
 
@@ -102,7 +103,7 @@ describe('vital product data', () => {
     expect(data.readUInt32BE(24)).to.equal(256);
     expect(data.readUInt32BE(28)).to.equal(512);
     expect(data.readUInt32BE(32)).to.equal(0x8000_0000); // UGAVALID
-    expect(data.readBigUInt64BE(36)).to.equal(262144n); // 1 GiB
+    expect(data.readBigUInt64BE(36)).to.equal(65535n); // 1 GiB
   });
 
   it('shows the limits that were configured', async () => {
@@ -148,4 +149,68 @@ describe('vital product data', () => {
       expect((await page(readyUnit(disk), 0xb2)).subarray(4).toString('hex')).to.equal(expected);
     });
   }
+
+  it('tells of the task attributes and the cache (86h), of mode pages that are shared (87h)', async () => {
+    const cached = await page(readyUnit(new TestDisk()), 0x86);
+    expect(cached).to.have.length(64);
+    expect([...cached.subarray(4, 8)]).to.deep.equal([0, 0x07, 0x01, 0]);
+    expect(cached[13]).to.equal(96);
+    expect((await page(readyUnit(diskWith(new TestDisk(), { flush: undefined })), 0x86))[6]).to.equal(0);
+    expect([...(await page(readyUnit(new TestDisk()), 0x87)).subarray(4)]).to.deep.equal([0x3f, 0xff, 0, 0]);
+  });
+
+  describe('of a unit that is reached through a port', () => {
+    const port = { relativeId: 2, group: 3, name: 'iqn.test:target,t,0x0002' };
+    const through = async (unit: LogicalUnit, code: number, nexus = { name: 'one', port }): Promise<Buffer> =>
+      Buffer.from(await good(unit, cdb.inquiry(0xffff, code), undefined, { nexus }));
+
+    it('names port, group and target besides (83h)', async () => {
+      const unit = readyUnit(new TestDisk());
+      const own = await page(unit, 0x83);
+      const all = await through(unit, 0x83);
+      expect(all.subarray(4, own.length).toString('hex')).to.equal(own.subarray(4).toString('hex'));
+      const text = (value: string, length: number): string =>
+        Buffer.from(value.padEnd(length, '\0')).toString('hex');
+      expect(all.subarray(own.length).toString('hex')).to.equal(
+        '51940004' +
+          '00000002' +
+          '51950004' +
+          '00000003' +
+          `5398001c${text(port.name, 28)}` +
+          `53a80010${text('iqn.test:target', 16)}`,
+      );
+    });
+
+    it('names a port of another protocol without saying which', async () => {
+      const unit = readyUnit(new TestDisk());
+      const own = await page(unit, 0x83);
+      const nexus = { name: 'one', port: { ...port, name: 'somewhere' } };
+      const all = await through(unit, 0x83, nexus);
+      expect(all.subarray(own.length).toString('hex')).to.equal(
+        '01140004' +
+          '00000002' +
+          '01150004' +
+          '00000003' +
+          '0318000c' +
+          Buffer.from('somewhere\0\0\0').toString('hex'),
+      );
+    });
+
+    it('lists the ports it knows (88h)', async () => {
+      const name = `5398001c${Buffer.from(port.name.padEnd(28, '\0')).toString('hex')}`;
+      const described = (number: number): string =>
+        `0000${number.toString(16).padStart(4, '0')}00000000000000${'20'}${name}`;
+      const alone = await through(readyUnit(new TestDisk()), 0x88);
+      expect(alone.subarray(4).toString('hex')).to.equal(described(2));
+      const portGroups = new TargetPortGroups([port, { ...port, relativeId: 1 }]);
+      const grouped = readyUnit(new TestDisk(), { portGroups });
+      expect((await page(grouped, 0x88)).subarray(4).toString('hex')).to.equal(described(1) + described(2));
+      expect([...(await through(grouped, 0x00)).subarray(4)]).to.include(0x88);
+    });
+  });
+
+  it('tells the threshold exponent of a thin disk that reports its usage (B2h)', async () => {
+    const disk = diskWith(new ThinDisk(), { usage: () => ({ used: 0, available: 0 }) });
+    expect((await page(readyUnit(disk), 0xb2)).subarray(4).toString('hex')).to.equal('0be40200');
+  });
 });

@@ -33,13 +33,26 @@ describe('WRITE SAME', () => {
         }
       });
 
+      it('takes 0 blocks for all to the end where it is told so, as far as its limit goes', async () => {
+        const disk = new TestDisk(100);
+        const unit = readyUnit(disk, { maxWriteSameBlocks: 10, writeSameToEnd: true });
+        expect((await good(unit, cdb.inquiry(255, 0xb0)))[4], 'WSNZ').to.equal(0);
+        await good(unit, writeSame(90, 0), zeroes);
+        expect(disk.calls).to.deep.equal(['write 46080+5120']);
+        await good(unit, writeSame(100, 0), zeroes);
+        expect(disk.calls).to.have.length(1);
+        const { field } = await refused('5/24/00', unit, writeSame(89, 0), zeroes);
+        expect(field).to.deep.equal({ inCdb: true, byte: writeSame === cdb.writeSame10 ? 7 : 10 });
+        await refused('5/21/00', unit, writeSame(101, 0), zeroes);
+      });
+
       it('needs a number of blocks (WSNZ), one block of data, and a range on the disk', async () => {
         const disk = new TestDisk(100);
         const unit = readyUnit(disk);
         const length = writeSame === cdb.writeSame10 ? 7 : 10;
         const { field } = await refused('5/24/00', unit, writeSame(0, 0), zeroes);
         expect(field).to.deep.equal({ inCdb: true, byte: length });
-        await refused('5/24/00', unit, writeSame(0, 1), new Uint8Array(511));
+        await refused('5/0e/03', unit, writeSame(0, 1), new Uint8Array(511));
         await refused('5/21/00', unit, writeSame(99, 2), zeroes);
         await refused('5/21/00', unit, writeSame(0xffff_ffff, 1), zeroes);
         expect(disk.calls).to.deep.equal([]);
@@ -75,8 +88,13 @@ describe('WRITE SAME', () => {
     expect([disk.bytes[511], disk.bytes[1536]]).to.deep.equal([1, 1]);
   });
 
+  it('refuses Data-Out of more than a block: it was meant for something else', async () => {
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame10(0, 2), new Uint8Array(1024));
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame16(0, 2), new Uint8Array(1024));
+  });
+
   it('of 10 bytes has no NDOB', async () => {
-    await refused('5/24/00', readyUnit(new TestDisk()), cdb.writeSame10(0, 1).with(1, 1));
+    await refused('5/0e/03', readyUnit(new TestDisk()), cdb.writeSame10(0, 1).with(1, 1));
   });
 
   const ways: [string, () => TestDisk, boolean, Uint8Array, string[]][] = [

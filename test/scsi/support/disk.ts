@@ -40,6 +40,16 @@ export class ThinDisk extends TestDisk {
   }
 }
 
+/** A disk with each verb and promise that gives the unit a command. */
+export class CapableDisk extends ThinDisk {
+  readonly atomicWriteSize = 128 * 512;
+
+  cryptoErase(context: CommandContext): Done {
+    this.calls.push(`cryptoErase${flags(context)}`);
+    this.bytes.forEach((byte, at) => (this.bytes[at] = byte ^ 0x5c));
+  }
+}
+
 /** `disk` with some properties of its own. */
 export function diskWith<Base extends Disk>(base: Base, properties: Partial<Disk>): Base {
   return Object.defineProperties(base, Object.getOwnPropertyDescriptors(properties));
