@@ -40,7 +40,7 @@ describe('what a disk says of itself', () => {
 
       it('lists the VPD pages it has, and has each that it lists', async () => {
         const bytes = async (code: number) => {
-          const { stdout } = await run('sg_vpd', ['-HHHH', '--page', `0x${code.toString(16)}`, lun.path]);
+          const { stdout } = await run('sg_vpd', ['-HHH', '--page', `0x${code.toString(16)}`, lun.path]);
           return Buffer.from(stdout.replace(/\s/g, ''), 'hex');
         };
         const codes = [...(await bytes(0)).subarray(4)];
