@@ -187,20 +187,22 @@ export async function demo(options: DemoOptions): Promise<void> {
     blockSize: LOGICAL_BLOCK,
   });
   const target = await IscsiTarget.start({ portals: [{ host: '127.0.0.1', port: 0 }], log });
-  const name = iscsiName('demo');
-  target.add({ name, luns: new Map([[0, opened.unit]]) });
-  const [portal] = target.addresses;
-  console.log(`A ${formatSize(size)} disk in memory, on an iSCSI target without root or kernel module:\n`);
-  console.log(`${iscsiUrl(portal, name)}\n`);
-  console.log(`${attachments(portal, name)}\n`);
-
-  const transport = await IscsiTransport.connect({ ...portal, target: name });
-  await checkAndMeasure(new Initiator(transport), amount, milliseconds);
-  await transport.close();
-  if (options.stay) {
-    console.log('\nServing until ^C.');
-    await untilSignal(() => undefined);
+  try {
+    const name = iscsiName('demo');
+    const [url] = opened.offer(target, name);
+    const [portal] = target.addresses;
+    console.log(`A ${formatSize(size)} disk in memory, on an iSCSI target without root or kernel module:\n`);
+    console.log(`${url}\n`);
+    console.log(`${attachments(portal, name)}\n`);
+    const transport = await IscsiTransport.connect({ ...portal, target: name });
+    await checkAndMeasure(new Initiator(transport), amount, milliseconds);
+    await transport.close();
+    if (options.stay) {
+      console.log('\nServing until ^C.');
+      await untilSignal(() => undefined);
+    }
+  } finally {
+    await target.close();
+    await opened.close();
   }
-  await target.close();
-  await opened.close();
 }

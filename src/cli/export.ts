@@ -1,6 +1,6 @@
 import { DiskExport } from '../daemon/disk-export.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
-import { DEFAULT_PORTAL, iscsiName, iscsiSettings, iscsiUrl } from '../daemon/iscsi-settings.js';
+import { DEFAULT_PORTAL, iscsiName, iscsiSettings } from '../daemon/iscsi-settings.js';
 import { createLog, type LogFormat, type LogLevel } from '../daemon/log.js';
 import { parseDeviceConfig } from '../handlers/cfgstring.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
@@ -22,6 +22,7 @@ export interface ExportOptions {
   physicalBlockSize?: string;
   readOnly?: boolean;
   removable?: boolean;
+  writeSameToEnd?: boolean;
   checkedBuffers?: boolean;
   logLevel: LogLevel;
   logFormat: LogFormat;
@@ -51,21 +52,18 @@ export async function exportDisk(definition: string, options: ExportOptions): Pr
     checkedBuffers: options.checkedBuffers,
     serial: options.serial,
     state: options.state,
-    unit: { removable: options.removable },
+    unit: { removable: options.removable, writeSameToEnd: options.writeSameToEnd },
   });
-  let target: IscsiTarget;
+  const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
+  let target: IscsiTarget | undefined;
   try {
     target = await IscsiTarget.start({ portals: settings.portals, auth: settings.auth, log });
-  } catch (error) {
+    for (const url of opened.offer(target, name)) console.log(url);
+    await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
+  } finally {
+    await target?.close();
     await opened.close();
-    throw error;
   }
-  const name = options.name ?? iscsiName(parseDeviceConfig(definition).subtype);
-  target.add({ name, luns: new Map([[0, opened.unit]]) });
-  for (const address of target.addresses) console.log(iscsiUrl(address, name));
-  await untilSignal((signal) => log.info(`${signal}: leaving; once more leaves at once`));
-  await target.close();
-  await opened.close();
   // A verb that never ends must not keep a stopped process alive.
   process.exit(0);
 }

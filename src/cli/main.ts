@@ -187,6 +187,7 @@ Code that cannot be loaded or opened leaves the old one serving, and is told abo
     .option('--physical-block-size <size>', 'physical block length, at least the logical one')
     .option('--read-only', 'refuse writes')
     .option('--removable', 'a medium that can be ejected')
+    .option('--write-same-to-end', 'WRITE SAME of 0 blocks goes to the end of the medium (WSNZ 0)')
     .option('--name <iqn>', 'iSCSI name of the target')
     .addOption(stateOption)
     .option('--serial <text>', 'unit serial number; the world wide name is made of it')

@@ -216,7 +216,9 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       });
       this.#exports.push(opened);
       const { subtype } = parseDeviceConfig(definition);
-      this.#offerOverIscsi(iscsiName(`${subtype}.${index}`), opened.unit);
+      for (const url of opened.offer(this.#iscsi, iscsiName(`${subtype}.${index}`))) {
+        this.#log.info({ url }, 'exported');
+      }
     }
   }
 

@@ -9,6 +9,9 @@ import type { Disk, HandlerLog } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import type { SavedModePages } from '../scsi/mode-pages.js';
 import type { SavedReservations } from '../scsi/saved-reservations.js';
+import { TargetPortGroups } from '../scsi/target-port-groups.js';
+import type { IscsiTarget } from '../iscsi/iscsi-target.js';
+import { iscsiUrl } from './iscsi-settings.js';
 import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
 
 export interface DiskExportOptions extends DiskProperties {
@@ -52,11 +55,13 @@ function stores(directory: string | undefined, serial: string): LogicalUnitOptio
 export class DiskExport {
   readonly disk: Disk;
   readonly unit: LogicalUnit;
+  readonly #portGroups: TargetPortGroups;
   readonly #log: HandlerLog;
 
-  private constructor(disk: Disk, unit: LogicalUnit, log: HandlerLog) {
+  private constructor(disk: Disk, unit: LogicalUnit, portGroups: TargetPortGroups, log: HandlerLog) {
     this.disk = disk;
     this.unit = unit;
+    this.#portGroups = portGroups;
     this.#log = log;
   }
 
@@ -75,18 +80,27 @@ export class DiskExport {
         readOnly,
         physicalBlockSize,
       });
+      const portGroups = new TargetPortGroups();
       const unit = new LogicalUnit(disk, {
+        portGroups,
         ...stores(options.state, serial),
         serial,
         log: (message) => log.error(`${definition}: ${message}`),
         pause: () => new Promise((resolve) => setImmediate(resolve)),
         ...options.unit,
       });
-      return new DiskExport(disk, unit, log);
+      return new DiskExport(disk, unit, portGroups, log);
     } catch (error) {
       await opened.close?.();
       throw error;
     }
+  }
+
+  /** Make it LUN 0 of a target of its own. @returns its URLs, one for each portal */
+  offer(target: IscsiTarget, name: string): string[] {
+    target.add({ name, luns: new Map([[0, this.unit]]) });
+    for (const port of target.portsOf(name)) this.#portGroups.add(port);
+    return target.addresses.map((address) => iscsiUrl(address, name));
   }
 
   /** Flush and close the disk. No command may run any more. Never rejects. */

@@ -64,6 +64,10 @@ const LINGER = 5000;
 /** Status class and detail with which a login ends where the target itself fails. */
 const TARGET_ERROR = 0x0300;
 
+function describeFault(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 /** One TCP connection: login, then the full feature phase of a session. */
 export class Connection implements PduSink {
   readonly peer: string;
@@ -114,8 +118,8 @@ export class Connection implements PduSink {
     try {
       if (!this.#closed && this.#ending === 0) this.#reader.feed(chunk);
     } catch (error) {
-      if (!(error instanceof FramingError)) throw error;
-      this.#abandon(error.message);
+      // Whatever it is, it is this connection's: the others go on.
+      this.#abandon(error instanceof FramingError ? error.message : describeFault(error));
     } finally {
       session?.writer.endTurn();
     }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Nexus } from '../scsi/command.js';
+import type { Nexus, TargetPort } from '../scsi/command.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { BufferPool } from './buffer-pool.js';
 import type { ChapCredentials } from './chap.js';
@@ -98,6 +98,7 @@ export class IscsiTarget {
   #closing = false;
 
   private constructor(options: IscsiTargetOptions) {
+    if (options.portals.length === 0) throw new RangeError('an iSCSI target needs a portal');
     if (options.auth) checkAuthentication(options.auth);
     this.#options = options;
     this.#log = options.log ?? silentLog;
@@ -111,7 +112,7 @@ export class IscsiTarget {
 
   /**
    * Listen on all portals.
-   * @throws RangeError for credentials that are none, or the error of listen(2)
+   * @throws RangeError for no portals or credentials that are none, or the error of listen(2)
    */
   static async start(options: IscsiTargetOptions): Promise<IscsiTarget> {
     const target = new IscsiTarget(options);
@@ -136,6 +137,11 @@ export class IscsiTarget {
   /** Where the portals listen, in the order of the options. */
   get addresses(): PortalAddress[] {
     return this.#portals.map((portal) => portal.address);
+  }
+
+  /** The ports through which a target of this name is reached: one for each portal. */
+  portsOf(name: string): TargetPort[] {
+    return this.#portals.map((portal) => portal.targetPort(name.toLowerCase()));
   }
 
   /** Names of the targets. */

@@ -26,7 +26,7 @@ function clip(segments: readonly Uint8Array[], length: number): Uint8Array[] {
 }
 
 /** Copy out of `segments`. @returns a contiguous copy of `length` bytes */
-function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
+export function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const segment of clip(segments, length)) {

@@ -21,11 +21,18 @@ describe('CRC32C', () => {
 
   it('is that of the definition, for any bytes and any part of them', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(20), (bytes, start) => {
+      fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(20), (bytes, start) => {
         const from = Math.min(start, bytes.length);
         expect(crc32c(bytes, from)).to.equal(bitByBit(bytes.subarray(from)));
       }),
     );
+  });
+
+  it('is the same short and long', () => {
+    for (const length of [0, 1, 7, 8, 255, 256, 257, 4096]) {
+      const bytes = Uint8Array.from({ length: length + 8 }, (_, index) => index * 13);
+      expect(crc32c(bytes, 8), `${length} bytes`).to.equal(bitByBit(bytes.subarray(8)));
+    }
   });
 
   it('notices every changed byte', () => {

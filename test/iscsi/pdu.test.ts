@@ -11,11 +11,13 @@ import {
   type PduValues,
 } from '../../src/iscsi/pdu.js';
 
+const fieldsOf = (name: PduName): [string, readonly [number, number]][] =>
+  Object.entries(pduFields[name] as Record<string, readonly [number, number]>);
 const names = Object.keys(pduOpcode) as PduName[];
 
 function valuesOf(name: PduName): fc.Arbitrary<Record<string, number | Uint8Array>> {
   const arbitraries: Record<string, fc.Arbitrary<number | Uint8Array>> = { flags: fc.nat(255) };
-  for (const [key, [, length]] of Object.entries(pduFields[name])) {
+  for (const [key, [, length]] of fieldsOf(name)) {
     arbitraries[key] =
       length <= 4
         ? fc.integer({ min: 0, max: 256 ** length - 1 })
@@ -54,8 +56,8 @@ describe('PDUs', () => {
 
     it(`${name}: its fields do not overlap`, () => {
       const taken = new Set([0, 1, 4, 5, 6, 7]);
-      for (const [at, length] of Object.values(pduFields[name])) {
-        for (let byte: number = at; byte < at + length; byte++) {
+      for (const [, [at, length]] of fieldsOf(name)) {
+        for (let byte = at; byte < at + length; byte++) {
           expect(taken.has(byte), `byte ${byte}`).to.equal(false);
           taken.add(byte);
         }

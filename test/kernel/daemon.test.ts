@@ -41,6 +41,28 @@ describe('the daemon’s life', () => {
     await lun.remove();
   });
 
+  it('leaves at once at a second SIGTERM; what it did not answer the next one does', async () => {
+    const lun = await LoopbackLun.create({ backstore: 'user:moody', size: '64M', cfgstring: '?delay=8000' });
+    const writer = run('dd', [
+      'if=/dev/zero',
+      `of=${lun.path}`,
+      'bs=4k',
+      'seek=4',
+      'count=1',
+      'oflag=direct',
+    ]);
+    await lunette.daemon.logged('the write', /writing at 16384/);
+    lunette.daemon.signal('SIGTERM');
+    await lunette.daemon.logged('the first signal', /draining/);
+    lunette.daemon.signal('SIGTERM');
+    expect(await lunette.daemon.exited).to.equal(1);
+    expect(lunette.daemon.log.map(({ msg }) => msg)).not.to.include('written at 16384');
+    lunette.daemon = await Daemon.start(moody);
+    await writer;
+    expect(lunette.daemon.log.map(({ msg }) => msg)).to.include('written at 16384');
+    await lun.remove();
+  });
+
   it('serves existing LUNs again when it is started anew; what came meanwhile waits and is answered', async () => {
     const lun = await fileDisk.create('64M');
     await bash(`head -c 32M /dev/urandom >/tmp/pattern

@@ -115,6 +115,13 @@ describe('data', () => {
     });
   });
 
+  it('of several LUNs written at the same time is kept apart', async () => {
+    const luns: LoopbackLun[] = [];
+    for (const kind of [...diskKinds, ...diskKinds]) luns.push(await kind.create('128M'));
+    await Promise.all(luns.map((lun) => verifyWithFio(lun.path, 8)));
+    for (const lun of luns) await lun.remove();
+  });
+
   it('passes fio’s verification on an image opened with direct=1, on a disk of blocks of 4096 bytes', async () => {
     const host = await LoopbackLun.create({ backstore: 'ramdisk', size: '256M' });
     const folder = '/mnt/images';

@@ -40,11 +40,11 @@ describe('what a disk says of itself', () => {
 
       it('lists the VPD pages it has, and has each that it lists', async () => {
         const bytes = async (code: number) => {
-          const { stdout } = await run('sg_vpd', ['-HHHH', '--page', `0x${code.toString(16)}`, lun.path]);
+          const { stdout } = await run('sg_vpd', ['-HHH', '--page', `0x${code.toString(16)}`, lun.path]);
           return Buffer.from(stdout.replace(/\s/g, ''), 'hex');
         };
         const codes = [...(await bytes(0)).subarray(4)];
-        expect(codes).to.deep.equal([0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2]);
+        expect(codes).to.deep.equal([0x00, 0x80, 0x83, 0x86, 0x87, 0x8f, 0xb0, 0xb1, 0xb2]);
         for (const code of codes) {
           const raw = await bytes(code);
           expect(raw[1], 'page code').to.equal(code);

@@ -17,7 +17,6 @@ describe('LUNs deleted with targetcli', () => {
     await until(
       'the daemon’s descriptors to be as before',
       () => daemon.descriptors().length <= before.length,
-      5000,
     );
     expect(daemon.descriptors().sort()).to.deep.equal([...before].sort());
     expect(readdirSync('/sys/class/uio')).to.deep.equal([]);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { diskKinds, type DiskKind } from './support/disks.js';
-import { LoopbackLun } from './support/lun.js';
+import type { LoopbackLun } from './support/lun.js';
 import { useLunette } from './support/lunette.js';
 import { bash, run } from './support/run.js';
 import { exit, fileOf, pattern, Sg3 } from './support/sg3.js';

@@ -54,6 +54,11 @@ class MemoryDisk implements Disk {
     this.#store.clear(offset, length);
   }
 
+  /** Pages are kept nowhere else: forgetting them is as final as forgetting a key. */
+  cryptoErase(): void {
+    this.#store.clear(0, this.#size);
+  }
+
   extents(offset: number, length: number): Extent[] {
     return this.#store.extents(offset, length);
   }

@@ -1,6 +1,6 @@
 import type { CommandDefinition, Result } from '../command-definition.js';
 import type { ScsiCommand } from '../command.js';
-import { deliveredLength, takeDataOut, writeFrom } from '../data-transfer.js';
+import { deliveredLength, gather, takeDataOut, writeFrom } from '../data-transfer.js';
 import type { CommandContext } from '../disk.js';
 import { invalidFieldInCdb } from '../invalid-field.js';
 import { additionalSense, senseKey, SenseError } from '../sense.js';
@@ -96,7 +96,7 @@ export function writeAndVerify(unit: Unit, command: ScsiCommand, definition: Com
   return locks.run(offset, offset + length, true, async () => {
     await writeFrom(dataOut, disk, offset, length, blockSize, context);
     await disk.flush?.(context);
-    const expected = bytchk === compare.allBlocks ? takeDataOut(command, length) : undefined;
+    const expected = bytchk === compare.allBlocks ? gather(dataOut.segments, length) : undefined;
     await verifyRange(unit, context, offset, length, expected);
   });
 }

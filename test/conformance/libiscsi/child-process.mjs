@@ -1,3 +1,4 @@
+/* global AbortController */
 import { once } from 'node:events';
 import { clearTimeout, setTimeout } from 'node:timers';
 
@@ -34,6 +35,29 @@ export async function endProcess(child, { signal = 'SIGINT', milliseconds = 5000
   const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
   await gone;
   clearTimeout(timer);
+}
+
+/**
+ * Run a process that is to go on until it is stopped.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {LastLines} errors
+ * @param {string} name
+ * @param {NodeJS.Signals} signal how to stop it
+ * @returns {{ died: AbortSignal, stop: () => Promise<void> }} `died` is aborted where it ends by itself
+ */
+export function watch(child, errors, name, signal) {
+  const controller = new AbortController();
+  let stopping = false;
+  child.on('close', () => {
+    if (!stopping) controller.abort(new Error(`${name} ended with ${ending(child)}\n${errors}`));
+  });
+  return {
+    died: controller.signal,
+    stop: () => {
+      stopping = true;
+      return endProcess(child, { signal });
+    },
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath, URL } from 'node:url';
-import { endProcess, ending, LastLines } from './child-process.mjs';
+import { ending, LastLines, watch } from './child-process.mjs';
 import { exportArguments } from './configurations.mjs';
 
 export const checkout = fileURLToPath(new URL('../../..', import.meta.url));
@@ -46,8 +46,7 @@ export async function startLunette(configuration) {
   });
   return {
     urls,
-    died: () => (ending(child) === undefined ? undefined : `ended with ${ending(child)}\n${errors}`),
-    stop: () => endProcess(child),
+    ...watch(child, errors, 'lunette export', 'SIGINT'),
   };
 }
 

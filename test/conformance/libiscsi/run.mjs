@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { configurations, exportArguments } from './configurations.mjs';
+import { anyMatcher, configurations, exportArguments } from './configurations.mjs';
 import { checkout, startLunette } from './lunette-target.mjs';
 import { installPackages, packageVersion } from './packages.mjs';
 import { cannotPass, report, table, tally, verdict } from './report.mjs';
@@ -18,7 +18,8 @@ import { startTgt } from './tgt-target.mjs';
 
 /**
  * A target that answers.
- * @typedef {{ urls: string[], died: () => string | undefined, stop: () => Promise<void> }} RunningTarget
+ * @typedef {{ urls: string[], died: AbortSignal, stop: () => Promise<void> }} RunningTarget `died` is aborted where it
+ *   ends by itself, with how
  */
 
 const usage = `node test/conformance/libiscsi/run.mjs [--config NAME]… [--test GLOB]… [--keep-output DIR] [--no-build]
@@ -30,18 +31,10 @@ const usage = `node test/conformance/libiscsi/run.mjs [--config NAME]… [--test
 
 docs/conformance.md is written when everything is run.`;
 
-const say = (text) => process.stdout.write(`${text}\n`);
+/** Configurations that run side by side. */
+const atATime = 3;
 
-/** A glob of * and ? over Suite.Test; without a dot it names suites. */
-function globMatcher(glob) {
-  const whole = glob.includes('.') ? glob : `${glob}.*`;
-  const pattern = whole
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${pattern}$`);
-  return (test) => expression.test(test);
-}
+const say = (text) => process.stdout.write(`${text}\n`);
 
 function build() {
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
@@ -72,6 +65,25 @@ function placeholders({ credentials, portals = 1 }) {
   );
 }
 
+/**
+ * Run what the configuration does not leave out; what it does counts as skipped.
+ * @returns {Promise<Map<string, import('./suite-output.mjs').TestResult>>} in the order of `tests`
+ */
+async function runTests({ leftOut = [], dataloss }, { urls, died }, tests, onLine) {
+  const isLeftOut = anyMatcher(leftOut.flatMap(({ tests: globs }) => globs));
+  const mayWrite = dataloss === undefined ? () => true : anyMatcher(dataloss);
+  const run = tests.filter((test) => !isLeftOut(test));
+  const found = new Map();
+  for (const loss of [false, true]) {
+    const part = run.filter((test) => mayWrite(test) === loss);
+    if (part.length === 0) continue;
+    const results = await runSuite({ urls, tests: part, onLine, dataloss: loss, signal: died });
+    for (const [name, result] of results) found.set(name, result);
+  }
+  const skipped = (name) => ({ name, outcome: 'skipped', detail: ['left out'] });
+  return new Map(tests.map((name) => [name, found.get(name) ?? skipped(name)]));
+}
+
 /** @returns {Promise<import('./report.mjs').Run>} */
 async function runConfiguration(configuration, tests, keepOutput) {
   const began = Date.now();
@@ -79,10 +91,8 @@ async function runConfiguration(configuration, tests, keepOutput) {
     keepOutput === undefined ? undefined : createWriteStream(join(keepOutput, `${configuration.name}.txt`));
   const target = await (configuration.target === 'tgt' ? startTgt : startLunette)(configuration);
   let results;
-  let death;
   try {
-    results = await runSuite({ urls: target.urls, tests, onLine: (line) => output?.write(`${line}\n`) });
-    death = target.died();
+    results = await runTests(configuration, target, tests, (line) => output?.write(`${line}\n`));
   } finally {
     await target.stop();
     output?.end();
@@ -90,7 +100,7 @@ async function runConfiguration(configuration, tests, keepOutput) {
   const { passed, failed, skipped } = tally(results);
   const time = ((Date.now() - began) / 1000).toFixed(1);
   say(`${configuration.name}: ${passed} passed, ${failed} failed, ${skipped} skipped (${time} s)`);
-  if (death !== undefined) say(`the target ${death}`.replace(/^/gm, '    '));
+  if (target.died.aborted) say(target.died.reason.message.replace(/^/gm, '    '));
   if (configuration.target === 'lunette') {
     for (const { name, outcome, detail } of results.values()) {
       if (outcome !== 'failed') continue;
@@ -102,9 +112,26 @@ async function runConfiguration(configuration, tests, keepOutput) {
   return {
     configuration,
     started: startedWith(configuration),
-    command: suiteCommand(placeholders(configuration)),
+    command: suiteCommand(placeholders(configuration), configuration.dataloss === undefined),
     results,
   };
+}
+
+/** A few at a time: what takes long in the suite is that it sleeps. */
+async function runAll(selected, tests, keepOutput) {
+  const runs = new Map();
+  const left = [...selected].sort(
+    (one, other) => Number(other.disk === 'paced') - Number(one.disk === 'paced'),
+  );
+  const worker = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      runs.set(next, await runConfiguration(next, tests, keepOutput));
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: atATime }, worker));
+  const failed = ended.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  return selected.map((configuration) => runs.get(configuration));
 }
 
 function chosen(names) {
@@ -131,14 +158,12 @@ async function main() {
   if (keepOutput !== undefined) mkdirSync(keepOutput, { recursive: true });
 
   const all = listTests();
-  const globs = options.test.map(globMatcher);
-  const tests = globs.length === 0 ? all : all.filter((test) => globs.some((matches) => matches(test)));
+  const tests = options.test.length === 0 ? all : all.filter(anyMatcher(options.test));
   if (tests.length === 0) throw new Error(`--test: none of the ${all.length} tests matches`);
   const stranger = cannotPass.find(({ test }) => !all.includes(test));
   if (stranger) throw new Error(`cannot-pass.json: the suite has no test '${stranger.test}'`);
 
-  const runs = [];
-  for (const configuration of selected) runs.push(await runConfiguration(configuration, tests, keepOutput));
+  const runs = await runAll(selected, tests, keepOutput);
 
   say('');
   say(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endProcess, ending, LastLines } from './child-process.mjs';
+import { ending, LastLines, watch } from './child-process.mjs';
 
 const name = 'iqn.2026-01.io.lunette:tgt';
 const host = '127.0.0.1';
@@ -43,12 +43,13 @@ export async function startTgt({ parameters }) {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const errors = new LastLines(child.stderr);
+  // tgtd goes on after SIGTERM while anything is defined.
+  const watched = watch(child, errors, 'tgtd', 'SIGKILL');
   const failed = new Promise((_, reject) => child.on('error', reject));
   const admin = (...args) =>
     spawnSync('/usr/sbin/tgtadm', ['--lld', 'iscsi', '--tid', '1', ...args], { env, encoding: 'utf8' });
   const stop = async () => {
-    // tgtd goes on after SIGTERM while anything is defined.
-    await endProcess(child, { signal: 'SIGKILL' });
+    await watched.stop();
     rmSync(folder, { recursive: true, force: true });
   };
   const must = (...args) => {
@@ -71,7 +72,7 @@ export async function startTgt({ parameters }) {
   }
   return {
     urls: [`iscsi://${host}:${port}/${name}/${lun}`],
-    died: () => (ending(child) === undefined ? undefined : `tgtd ended with ${ending(child)}\n${errors}`),
+    died: watched.died,
     stop,
   };
 }

@@ -22,6 +22,15 @@ describe('memory handler', () => {
     expect(disk.unmap?.(0, 4096, context())).to.equal(undefined);
   });
 
+  it('forgets everything when its key would be thrown away', async () => {
+    const disk = await memory.open(configure(memory, '?size=1M'), { log });
+    await disk.write?.(pattern(4096, 1), 8192, context());
+    await disk.cryptoErase?.(context());
+    const found = new Uint8Array(4096).fill(1);
+    await disk.read(found, 8192, context());
+    expect(found.every((byte) => byte === 0)).to.equal(true);
+  });
+
   it('forgets what lies beyond a smaller size, also where it grows again', async () => {
     const disk = await memory.open(configure(memory, '?size=1M'), { log });
     await disk.write?.(pattern(2 ** 20, 1), 0, context());

@@ -234,7 +234,7 @@ export class RawInitiator {
       }
       if (pdu.values.itt !== itt) throw new Error('the answer to another command');
       if (pdu.name === 'dataIn') {
-        const { values } = pdu as Received<'dataIn'>;
+        const { values } = pdu;
         if (values.dataSn !== dataSn++) throw new Error('DataSN');
         if (values.bufferOffset !== pieces.reduce((sum, piece) => sum + piece.length, 0)) {
           throw new Error('buffer offset');

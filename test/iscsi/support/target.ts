@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Disk } from '../../../src/scsi/disk.js';
 import { LogicalUnit } from '../../../src/scsi/logical-unit.js';
 import { IscsiTarget, type IscsiTargetOptions } from '../../../src/iscsi/iscsi-target.js';
@@ -18,6 +19,8 @@ export class BufferDisk implements Disk {
   #when(job: () => void, signal: AbortSignal): void | Promise<void> {
     if (!this.hold) return job();
     return new Promise((resolve, reject) => {
+      // One for each piece of a command.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', () => reject(signal.reason as Error));
       this.held.push(() => {
         job();

@@ -66,6 +66,7 @@ describe('WRITE AND VERIFY', () => {
         );
         expect(answer.status).to.equal(0);
         expect(disk.calls).to.include('write 0+512 fua');
+        expect((command as { transferLength?: number }).transferLength).to.equal(1024);
       });
     });
   }
