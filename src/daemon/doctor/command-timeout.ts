@@ -4,13 +4,20 @@ import { titleOf, type Process } from './processes.js';
 /** A command is noticed, and then answered, up to two eighths of its budget late (device/command-budget.ts). */
 const LATENESS = 1.25;
 
-/** Seconds of `--command-timeout`; undefined where the daemon derives its own from the kernel's. */
-export function commandTimeout({ args }: Process): number | undefined {
-  const at = args.findIndex((arg) => /^--command-timeout(=|$)/.test(arg));
+function option(args: readonly string[], name: string): string | undefined {
+  const at = args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
   if (at < 0) return undefined;
-  const value = args[at].includes('=') ? args[at].slice(args[at].indexOf('=') + 1) : args[at + 1];
-  const seconds = Number(value);
-  return Number.isFinite(seconds) ? seconds : undefined;
+  return args[at].includes('=') ? args[at].slice(name.length + 1) : args[at + 1];
+}
+
+/**
+ * Seconds after which the daemon answers for a handler; 0 where it never does, undefined where it derives them from
+ * the kernel's cmd_time_out.
+ */
+export function commandTimeout({ args }: Process): number | undefined {
+  if (option(args, '--on-timeout') === 'wait') return 0;
+  const seconds = option(args, '--command-timeout');
+  return seconds === undefined || !Number.isFinite(Number(seconds)) ? undefined : Number(seconds);
 }
 
 export const commandTimeoutTooShort: Check = {

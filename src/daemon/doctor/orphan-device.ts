@@ -1,13 +1,18 @@
 import type { Check } from './finding.js';
+import { tcmuOpeners } from './processes.js';
 
 export const orphanDevice: Check = {
   id: 'orphan-device',
   readsConfigfs: true,
-  find(host) {
+  async find(host) {
+    const isOrphan = (uio: string | undefined): boolean => uio !== undefined && !tcmuOpeners(host).has(uio);
+    if (!host.devices().some(({ uio }) => isOrphan(uio))) return [];
+    // While one daemon takes over from another, nobody has it open for a moment.
+    await host.patience();
     const running = host.daemons().length > 0;
     return host
       .devices()
-      .filter(({ uio, openers }) => uio !== undefined && openers.length === 0)
+      .filter(({ uio }) => isOrphan(uio))
       .map((device) => {
         const devConfig = host.read(host.attribute(device, 'attrib/dev_config')) ?? '';
         const handler = devConfig.split('/', 1)[0];

@@ -278,6 +278,9 @@ describe('what lunette doctor looks for', () => {
     it('where the handler has none', async () => {
       serve('--command-timeout', '0');
       expect((await only(commandTimeoutTooShort)).fix?.command).to.match(/^echo 0 >/);
+      machine.remove('proc/100');
+      serve('--on-timeout', 'wait', '--command-timeout', '20');
+      expect((await only(commandTimeoutTooShort)).what).to.include('all the time it wants');
     });
   });
 

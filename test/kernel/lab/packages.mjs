@@ -16,6 +16,7 @@ const packages = [
   'e2fsprogs',
   'xfsprogs',
   'kmod',
+  'systemd',
   'iproute2',
   'psmisc',
   'util-linux',
