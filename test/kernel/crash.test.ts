@@ -10,6 +10,9 @@ import { bash, run } from './support/run.js';
 /** Times the daemon is killed. */
 const kills = Number(process.env.LUNETTE_KILLS ?? 20);
 
+/** Daemons that start under full load, one after the other, on the guest's one processor. */
+const slow = /the event loop has not turned/;
+
 const mount = '/mnt/crash';
 const stop = '/tmp/stop';
 
@@ -88,7 +91,7 @@ async function copyUntilStopped(): Promise<number> {
 }
 
 describe('a daemon killed under load', () => {
-  const lunette = useLunette();
+  const lunette = useLunette({ expectedErrors: slow });
   let disk: LoopbackLun;
   let fileSystem: LoopbackLun;
 
@@ -123,7 +126,7 @@ describe('a daemon killed under load', () => {
         resumed += Number(/going on with (\d+) unfinished commands/.exec(msg)?.[1] ?? 0);
         expect(msg).not.to.match(/the ring was reset|a crash of the daemon would lose commands/);
       }
-      expect(lunette.daemon.complaints()).to.deep.equal([]);
+      expect(lunette.daemon.complaints().filter((line) => !slow.test(line))).to.deep.equal([]);
     }
     await sleep(500);
     writeFileSync(stop, '');
