@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Daemon } from './support/daemon.js';
 import { freshImage } from './support/disks.js';
 import { KernelLog } from './support/kernel-log.js';
@@ -86,6 +86,8 @@ describe('take-over and hot reload under load', () => {
   let daemon: Daemon;
   let raw: LoopbackLun;
   let mounted: LoopbackLun;
+  /** Started by the daemon itself. */
+  let successorId: number | undefined;
 
   /** A handler over a file, whose source has a version. */
   const source = (version: number, body = ''): string => `
@@ -132,7 +134,9 @@ export default defineHandler({
     await bash('umount /mnt/over || true', { mayFail: true });
     await mounted?.remove();
     await raw?.remove();
-    if (daemon?.isRunning) await daemon.stop();
+    if (successorId !== undefined) process.kill(successorId, 'SIGTERM');
+    else if (daemon?.isRunning) await daemon.stop();
+    await until('the daemon to leave', () => !daemon.isRunning);
   });
 
   const filesAreRight = (): Promise<unknown> =>
@@ -153,7 +157,7 @@ export default defineHandler({
     }
     await load.end();
     expect(stalls).to.have.length(2 * rounds);
-    process.stdout.write(histogram('take-overs of a device', stalls));
+    process.stdout.write(`${histogram('take-overs of a device', stalls)}\n`);
   });
 
   it('goes on as before where the new daemon fails after it was handed everything', async () => {
@@ -183,7 +187,7 @@ export default defineHandler({
       await daemon.logged('the new version', new RegExp(`^version ${round} opened$`));
     }
     await load.end();
-    process.stdout.write(histogram('hot reloads', stallsOf(daemon, /the disk was replaced/)));
+    process.stdout.write(`${histogram('hot reloads', stallsOf(daemon, /the disk was replaced/))}\n`);
   });
 
   it('keeps the old code where the new one cannot be loaded or opened, and says why', async () => {
@@ -231,6 +235,26 @@ export default defineHandler({
     writeFileSync(`${mounted.configfs}/attrib/emulate_write_cache`, '0');
     await filesAreRight();
     await load.end();
+  });
+
+  it('starts its successor by itself on SIGHUP', async () => {
+    const load = new Load(raw.path);
+    const { pid } = daemon;
+    daemon.signal('SIGHUP');
+    const { successor } = await daemon.logged('the successor', /has taken over$/, 60_000);
+    await until('the old daemon to leave', () => !existsSync(`/proc/${pid}`));
+    await filesAreRight();
+    await load.end();
+    // It has the old one's output, which ends with it.
+    process.kill(Number(successor), 'SIGHUP');
+    await daemon.logged(
+      'the next but one',
+      new RegExp(`"?process (?!${Number(successor)}\\b)\\d+ has taken over$`),
+      60_000,
+    );
+    const last = daemon.log.filter(({ msg }) => /has taken over$/.test(msg)).at(-1);
+    await filesAreRight();
+    successorId = Number(last?.successor);
   });
 
   it('has left no trace in the kernel’s log', async () => {
