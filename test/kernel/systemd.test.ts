@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Daemon } from './support/daemon.js';
 import { examine } from './support/doctor.js';
@@ -106,7 +106,9 @@ describe('lunette.service at boot', () => {
   });
 
   it('stops after LIO has given its devices back', async () => {
-    await systemd.control('stop', 'lunette', restore);
+    rmSync('/tmp/stopped');
+    await systemd.shutDown();
+    await until('lunette.service to end', () => existsSync('/tmp/stopped'), 30_000);
     // How it ended, and how many devices there were then.
     expect(readFileSync('/tmp/stopped', 'utf8')).to.equal('success 0\n');
     expect(readdirSync('/sys/class/uio')).to.deep.equal([]);

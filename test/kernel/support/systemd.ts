@@ -33,6 +33,7 @@ export class Systemd {
       mkdir -p ${units}
       for unit in ${masked.join(' ')}; do ln -sf /dev/null ${units}/$unit; done`);
     writeFileSync(`${units}/lab.target`, `[Unit]\nRequires=${list}\nAfter=${list}\nAllowIsolate=yes\n`);
+    writeFileSync(`${units}/shut-down.target`, '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n');
     const outer = spawn(
       'unshare',
       [
@@ -87,12 +88,17 @@ export class Systemd {
     return pid;
   }
 
+  /** Begin to stop all services, in the order of a shutdown. */
+  async shutDown(): Promise<void> {
+    await this.control('isolate', 'shut-down.target');
+  }
+
   /** End it with all its services, and leave no trace for other tests. */
   async end(): Promise<void> {
     const ended = once(this.#outer, 'exit');
     await run('kill', ['-KILL', this.#pid]);
     await ended;
-    await bash(`rm -rf /run/systemd ${units}/lab.target
+    await bash(`rm -rf /run/systemd ${units}/lab.target ${units}/shut-down.target
       cd ${units} && rm -f ${masked.join(' ')}; umount /sys/fs/cgroup || true`);
   }
 }
