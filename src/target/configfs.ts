@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where configfs is mounted on every distribution. */
@@ -115,8 +115,13 @@ export class ConfigfsDevice {
 
   #write(file: string, value: string): void {
     try {
-      // r+: configfs cannot create or truncate a file.
-      writeFileSync(join(this.#directory, file), value, { flag: 'r+' });
+      // Only to write: nobody, root included, may read some of them; and configfs cannot create or truncate a file.
+      const fd = openSync(join(this.#directory, file), constants.O_WRONLY);
+      try {
+        writeSync(fd, value);
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       throw this.#failure('write', file, error);
     }
