@@ -9,7 +9,10 @@ import type { TcmuDevice } from '../target/uio.js';
 import type { Logger } from './log.js';
 
 export interface DeviceSettings {
-  /** Milliseconds; undefined takes 5/6 of the kernel's own cmd_time_out, so that ours comes first. */
+  /**
+   * Milliseconds; undefined takes 3/4 of the kernel's own cmd_time_out. A command is answered for at most 1/4 of
+   * its budget late (CommandBudget), so that our answer still comes before the kernel's.
+   */
   readonly commandTimeout?: number;
   readonly checkedBuffers?: boolean;
   /** Shared by the logical units that copies may go between. */
@@ -24,7 +27,7 @@ const DEFAULT_TIMEOUT = 25_000;
 function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
   if (settings.commandTimeout !== undefined) return settings.commandTimeout;
   const kernel = configfs.commandTimeout();
-  return kernel > 0 ? (kernel * 1000 * 5) / 6 : DEFAULT_TIMEOUT;
+  return kernel > 0 ? (kernel * 1000 * 3) / 4 : DEFAULT_TIMEOUT;
 }
 
 /** The kernel's default says nothing about a handler, and would cut large transfers into 64 KiB. */
