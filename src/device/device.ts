@@ -11,6 +11,7 @@ import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
 import { checkedDisk } from './checked-disk.js';
 import { CommandBudget } from './command-budget.js';
+import { endsWithin } from './patience.js';
 
 export interface DeviceOptions {
   /** Names the device in logs: `user_0/disk1`. */
@@ -37,19 +38,6 @@ const ABORT_GRACE = 1000;
 
 /** LIO does not say which initiator a command came from: to a TCMU device all of them are one I_T nexus. */
 const lioNexus: Nexus = { name: 'lio' };
-
-/** Wait, but not for ever. @returns whether `done` ended in time; rejects where it does */
-async function endsWithin(milliseconds: number, done: Done): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
-  });
-  try {
-    return await Promise.race([Promise.resolve(done).then(() => true), expired]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** One live logical unit: a ring on one side, a handler's disk on the other. */
 export class Device {
