@@ -1,4 +1,4 @@
-import type { Disk, Done, HandlerLog } from '../handlers/contract.js';
+import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
 import { CommandRing } from '../ring/command-ring.js';
 import type { RingError } from '../ring/ring-error.js';
