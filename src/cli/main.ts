@@ -94,7 +94,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
       .addOption(logFormatOption)
       .option(
         '--command-timeout <seconds>',
-        'answer a command that takes longer; 0 never (default: 5/6 of LIO’s cmd_time_out)',
+        'answer a command that takes longer; 0 never (default: 3/4 of LIO’s cmd_time_out)',
       )
       .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
       .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')

@@ -13,7 +13,10 @@ import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 
 export interface DeviceSettings {
-  /** Milliseconds; undefined takes 5/6 of the kernel's own cmd_time_out, so that ours comes first. */
+  /**
+   * Milliseconds; undefined takes 3/4 of the kernel's own cmd_time_out. A command is answered for at most 1/4 of
+   * its budget late (CommandBudget), so that our answer still comes before the kernel's.
+   */
   readonly commandTimeout?: number;
   /** What becomes of a command that takes longer. Default `fail`. */
   readonly onTimeout?: TimeoutPolicy;
@@ -35,7 +38,7 @@ const DEFAULT_TIMEOUT = 25_000;
 function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
   if (settings.commandTimeout !== undefined) return settings.commandTimeout;
   const kernel = configfs.commandTimeout();
-  return kernel > 0 ? (kernel * 1000 * 5) / 6 : DEFAULT_TIMEOUT;
+  return kernel > 0 ? (kernel * 1000 * 3) / 4 : DEFAULT_TIMEOUT;
 }
 
 /** The kernel's default says nothing about a handler, and would cut large transfers into 64 KiB. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { endsWithin } from '../device/patience.js';
 import type { Nexus, TargetPort } from '../scsi/command.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { BufferPool } from './buffer-pool.js';
@@ -66,14 +67,6 @@ function checkAuthentication({ user, password, mutualUser, mutualPassword }: Cha
   }
   // RFC 7143 9.2.1: with one secret in both directions the target could be made to answer its own challenge.
   if (mutualPassword === password) throw new RangeError('the passwords of the two directions must differ');
-}
-
-/** Wait for `promise`, but no longer than so many milliseconds. */
-async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }
 
 /**
@@ -198,9 +191,12 @@ export class IscsiTarget {
     if (concerned.length === 0) return;
     const sessions = concerned.map((connection) => connection.session);
     for (const connection of concerned) connection.requestLogout(Math.ceil(grace / 1000));
-    await within(grace, Promise.all(concerned.map((connection) => connection.ended)));
+    await endsWithin(grace, Promise.all(concerned.map((connection) => connection.ended)));
     for (const connection of concerned) connection.close('the target is closed');
-    await within(ABORT_TIMEOUT, Promise.all(sessions.map((session) => session?.ended ?? Promise.resolve())));
+    await endsWithin(
+      ABORT_TIMEOUT,
+      Promise.all(sessions.map((session) => session?.ended ?? Promise.resolve())),
+    );
   }
 
   #tick(): void {
@@ -269,7 +265,7 @@ export class IscsiTarget {
       }
       if (!joined) return loginStatus.sessionDoesNotExist;
       replaced.terms.disconnect('its initiator logged in anew');
-      await within(ABORT_TIMEOUT, replaced.ended);
+      await endsWithin(ABORT_TIMEOUT, replaced.ended);
     }
     if (!joined) return loginStatus.sessionDoesNotExist;
     if (targetName !== undefined && this.#targets.get(targetName) !== target)
