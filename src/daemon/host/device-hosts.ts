@@ -1,0 +1,149 @@
+import type { HandlerRegistry } from '../../handlers/registry.js';
+import { isolationOf } from '../../handlers/cfgstring.js';
+import type { CopyManager } from '../../scsi/copy-manager.js';
+import { ConfigfsDevice } from '../../target/configfs.js';
+import type { TcmuDevice } from '../../target/uio.js';
+import type { Logger, LogFormat } from '../log.js';
+import { isForPeople } from '../log.js';
+import { openDevice, type DeviceSettings } from '../open-device.js';
+import type { LogLevelName } from '../control/schema.js';
+import type { Reloader } from '../reload.js';
+import type { DeviceHost } from './device-host.js';
+import { HostConnection } from './host-connection.js';
+import { InProcessHost } from './in-process-host.js';
+import type { Isolation } from '../../handlers/isolation.js';
+import { ProcessLink } from './process-link.js';
+import type { HandlerSource, HostStart } from './protocol.js';
+import { SupervisedHost } from './supervised-host.js';
+import { ThreadLink } from './thread-link.js';
+
+/** How devices are kept apart. */
+export interface IsolationSettings {
+  /** Where a device is served whose configuration does not say. */
+  readonly isolation: Isolation;
+  /** Where threads and processes load handlers from. */
+  readonly handlers: HandlerSource;
+  readonly logFormat?: LogFormat;
+  /** Milliseconds that the event loop of a thread or process may be kept from turning before it is reported; 0 never. */
+  readonly blockThreshold?: number;
+  /** Milliseconds of that before it is ended and another is started; 0 never. */
+  readonly restartAfter?: number;
+}
+
+export interface DeviceHostsOptions {
+  readonly registry: HandlerRegistry;
+  readonly settings: DeviceSettings;
+  readonly log: Logger;
+  readonly reloader: Reloader;
+  readonly copyManager?: CopyManager;
+  /** Without it every device is served in this thread. */
+  readonly isolation?: IsolationSettings;
+  /** Why every device must be served in this thread, if there is a reason. */
+  readonly together?: string;
+}
+
+type Apart = Exclude<Isolation, 'none'>;
+
+/** Finds each device its host. */
+export class DeviceHosts {
+  readonly #options: DeviceHostsOptions;
+  /** Started ahead of need, their handlers loaded. */
+  readonly #waiting: Record<Apart, HostConnection[]> = { thread: [], process: [] };
+  #saidTogether = false;
+
+  constructor(options: DeviceHostsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ConfigError where its configuration names an isolation that there is not */
+  isolationOf(tcmu: TcmuDevice): Isolation {
+    const { isolation, together, settings, registry, log } = this.#options;
+    if (!isolation) return 'none';
+    const wanted = isolationOf(tcmu.cfgstring, settings) ?? isolation.isolation;
+    if (wanted === 'none') return wanted;
+    if (together !== undefined) {
+      if (!this.#saidTogether) log.info(`all devices are served in one thread, because of ${together}`);
+      this.#saidTogether = true;
+      return 'none';
+    }
+    // A handler that a program made itself is nowhere to be loaded from.
+    return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
+  }
+
+  /** Have hosts ready for devices that are about to come. */
+  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+    for (const device of devices) {
+      let isolation: Isolation;
+      try {
+        isolation = this.isolationOf(device);
+      } catch {
+        // Said when it is opened.
+        continue;
+      }
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
+    }
+    const all = Object.values(this.#waiting).flat();
+    await Promise.allSettled(all.map(({ ready }) => ready));
+  }
+
+  /** End those that were prepared and not needed. */
+  async dismiss(): Promise<void> {
+    const all = Object.values(this.#waiting).flatMap((list) => list.splice(0));
+    await Promise.all(all.map((connection) => connection.kill()));
+  }
+
+  /** Open a device and serve it. @throws Error that says why it cannot be */
+  async open(tcmu: TcmuDevice): Promise<DeviceHost> {
+    const { registry, settings, log, reloader, copyManager, isolation } = this.#options;
+    const where = this.isolationOf(tcmu);
+    if (where === 'none') {
+      const unit = { ...settings, copyManager };
+      const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, unit, log);
+      return new InProcessHost(device, tcmu, reloader);
+    }
+    return SupervisedHost.open({
+      tcmu,
+      isolation: where,
+      connect: () => this.#take(where),
+      log,
+      restartAfter: isolation?.restartAfter,
+    });
+  }
+
+  #take(isolation: Apart): HostConnection {
+    const waiting = this.#waiting[isolation];
+    for (;;) {
+      const connection = waiting.shift();
+      if (!connection) return this.#connect(isolation);
+      if (!connection.hasEnded) return connection;
+    }
+  }
+
+  #connect(isolation: Apart): HostConnection {
+    return new HostConnection(
+      (start, listener) =>
+        isolation === 'thread' ? new ThreadLink(start, listener) : new ProcessLink(start, listener),
+      this.#start,
+    );
+  }
+
+  get #start(): HostStart {
+    const { settings, log, isolation } = this.#options;
+    return {
+      handlers: isolation?.handlers ?? { modules: [] },
+      settings: {
+        commandTimeout: settings.commandTimeout,
+        onTimeout: settings.onTimeout,
+        traceVerbs: settings.traceVerbs,
+        checkedBuffers: settings.checkedBuffers,
+        definitions: settings.definitions,
+        runtimeDirectory: settings.runtimeDirectory,
+        blockThreshold: isolation?.blockThreshold,
+      },
+      log: {
+        level: log.level as LogLevelName,
+        format: isForPeople(isolation?.logFormat ?? 'auto') ? 'text' : 'json',
+      },
+    };
+  }
+}
