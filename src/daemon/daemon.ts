@@ -137,7 +137,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     if (iscsi) await this.#startIscsi(iscsi);
     if (tcmu) await this.#startTcmu();
     this.#handedOver = {};
-    await this.#hosts.dismiss();
+    this.#hosts.trim();
     await this.#awaitSuccessor();
   }
 
@@ -253,7 +253,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
     this.#devices.clear();
     await Promise.all(this.#exports.map((opened) => opened.close()));
-    await this.#hosts.dismiss();
+    await this.#hosts.close();
     await this.#service?.close();
     this.#endPings();
   }
@@ -328,6 +328,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const device = [...this.#devices.values()].find((one) => one.name === name);
     if (!device) throw new Error(`${name} is not served here`);
     await device.reload();
+    this.#hosts.renew();
     const origin = this.#options.registry.origin(device.tcmu.subtype);
     // What checks configurations is this thread's.
     if (origin !== undefined && device.isolation !== 'none') await this.#reloader.reloadModule(origin, []);
@@ -353,6 +354,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
             .catch((error: Error): ReloadOutcome[] => [{ device: device.name, error }]),
         ),
     );
+    this.#hosts.renew();
     return [...outcomes, ...apart.flat()];
   }
 

@@ -50,6 +50,7 @@ export class DeviceHosts {
   /** Started ahead of need, their handlers loaded. */
   readonly #waiting: Record<Apart, HostConnection[]> = { thread: [], process: [] };
   #saidTogether = false;
+  #isClosed = false;
 
   constructor(options: DeviceHostsOptions) {
     this.#options = options;
@@ -82,14 +83,34 @@ export class DeviceHosts {
       }
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
-    const all = Object.values(this.#waiting).flat();
+    const all = this.#all();
     await Promise.allSettled(all.map(({ ready }) => ready));
   }
 
-  /** End those that were prepared and not needed. */
-  async dismiss(): Promise<void> {
-    const all = Object.values(this.#waiting).flatMap((list) => list.splice(0));
-    await Promise.all(all.map((connection) => connection.kill()));
+  #all(): HostConnection[] {
+    return Object.values(this.#waiting).flat();
+  }
+
+  /** The handlers' code has changed: hosts that have loaded the old one are not for use any more. */
+  renew(): void {
+    for (const isolation of ['thread', 'process'] as const) {
+      const waiting = this.#waiting[isolation].splice(0);
+      for (const connection of waiting) void connection.kill();
+      if (waiting.length > 0) this.#keepSpare(isolation);
+    }
+  }
+
+  /** The devices have come: end all but one of those that are left. */
+  trim(): void {
+    for (const waiting of Object.values(this.#waiting)) {
+      for (const connection of waiting.splice(1)) void connection.kill();
+    }
+  }
+
+  /** End those that wait for a device. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#all().map((connection) => connection.kill()));
   }
 
   /** Open a device and serve it. @throws Error that says why it cannot be */
@@ -106,6 +127,7 @@ export class DeviceHosts {
       isolation: where,
       connect: () => this.#take(where),
       log,
+      onOpen: () => this.#keepSpare(where),
       restartAfter: isolation?.restartAfter,
     });
   }
@@ -117,6 +139,16 @@ export class DeviceHosts {
       if (!connection) return this.#connect(isolation);
       if (!connection.hasEnded) return connection;
     }
+  }
+
+  /**
+   * Have one host ready, so that a device whose host dies need not wait for another to start and load its code; and
+   * no more than one.
+   */
+  #keepSpare(isolation: Apart): void {
+    const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
+    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
+    this.#waiting[isolation] = living;
   }
 
   #connect(isolation: Apart): HostConnection {

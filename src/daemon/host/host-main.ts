@@ -22,6 +22,8 @@ export async function runHost(
   let take = (message: ToHost): void => void early.push(message);
   port.onMessage((message) => take(message));
 
+  const registry = await handlerRegistry(handlers.modules, handlers.prefix);
+  // From now on: loading code may take its time.
   const { blockThreshold = 0, ...deviceSettings } = settings;
   const loopWatch = watchLoop({
     threshold: blockThreshold,
@@ -29,7 +31,6 @@ export async function runHost(
     stacks: port.isMainThread,
     log,
   });
-  const registry = await handlerRegistry(handlers.modules, handlers.prefix);
   const device = new HostedDevice({
     registry,
     settings: { ...deviceSettings, loopWatch },

@@ -45,8 +45,10 @@ export class HostedDevice implements Implementation {
     return { details: control.details(), holdsData: device.disk.handOver !== undefined };
   }
 
-  async open({ tcmu, paused, writeCache }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
+  async open({ tcmu, paused, writeCache, logLevel }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
     const { registry, settings, log } = this.#options;
+    // It may have been started long ago.
+    log.level = logLevel;
     const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, settings, log);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
     this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };

@@ -60,7 +60,12 @@ export interface PlainOutcome {
 /** The calls: their parameters and results. */
 export interface HostCalls {
   /** Open the device and serve it. */
-  open(parameters: { tcmu: TcmuDevice; paused: boolean; writeCache?: boolean }): HostedState;
+  open(parameters: {
+    tcmu: TcmuDevice;
+    paused: boolean;
+    writeCache?: boolean;
+    logLevel: LogLevelName;
+  }): HostedState;
   details(): HostedState;
   statistics(): DeviceStatisticsReport;
   quiesce(): void;

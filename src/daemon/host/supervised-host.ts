@@ -24,7 +24,9 @@ export interface SupervisedHostOptions {
   readonly isolation: Exclude<Isolation, 'none'>;
   /** Starts a host. */
   readonly connect: () => HostConnection;
-  readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'level'>;
+  /** Called each time that a host has opened the device. */
+  readonly onOpen?: () => void;
   /** A host whose event loop does not turn for so long is restarted; milliseconds, 0 never. Default 0. */
   readonly restartAfter?: number;
 }
@@ -58,6 +60,7 @@ export class SupervisedHost implements DeviceHost {
   #isOpen = false;
   #isBroken = false;
   #openedAt = 0;
+  #diedAt = 0;
   #state!: HostedState;
   /** Counters of the hosts that died, and the last that is known of this one. */
   #past: DeviceStatisticsReport | undefined;
@@ -127,6 +130,7 @@ export class SupervisedHost implements DeviceHost {
     this.#isBroken = false;
     this.#openedAt = this.#lastBeat = performance.now();
     this.#watchBeats(connection);
+    this.#options.onOpen?.();
     void connection.exited.then((reason) => this.#died(connection, reason));
   }
 
@@ -139,6 +143,7 @@ export class SupervisedHost implements DeviceHost {
           tcmu: this.#tcmu,
           paused: this.#paused,
           writeCache: this.#writeCache,
+          logLevel: this.#log.level as LogLevelName,
         });
       } catch (error) {
         const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
@@ -178,6 +183,7 @@ export class SupervisedHost implements DeviceHost {
     if (this.holdsData) {
       this.#log.error({ device: this.name }, `${this.name}: the data was in that host's memory, and is lost`);
     }
+    this.#diedAt = performance.now();
     void this.#restart(this.#backOff.died(performance.now() - this.#openedAt));
   }
 
@@ -193,8 +199,11 @@ export class SupervisedHost implements DeviceHost {
       try {
         await this.#start();
         this.#restarts++;
-        const down = performance.now() - this.#openedAt;
-        this.#log.info({ device: this.name, down }, `${this.name}: served again by a new host`);
+        const down = performance.now() - this.#diedAt;
+        this.#log.info(
+          { device: this.name, down },
+          `${this.name}: served again by a new host after ${down.toFixed(0)} ms`,
+        );
         return;
       } catch (error) {
         if (this.#closing) return;
