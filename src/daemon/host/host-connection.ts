@@ -44,7 +44,10 @@ export class HostConnection {
     this.#link = starter(start, {
       onMessage: (message) => {
         if (message.kind === 'ready') isReady();
-        else this.#take(message);
+        else if (message.kind === 'failed') {
+          failed(toError(message.error));
+          this.#link.kill();
+        } else this.#take(message);
       },
       onExit: (reason) => {
         this.#reason = reason;
@@ -86,7 +89,7 @@ export class HostConnection {
     await this.exited;
   }
 
-  #take(message: Exclude<FromHost, { kind: 'ready' }>): void {
+  #take(message: Exclude<FromHost, { kind: 'ready' | 'failed' }>): void {
     if (message.kind === 'trace') this.listener?.onTrace(message.batch);
     else if (message.kind === 'heartbeat') this.listener?.onHeartbeat(message.statistics, message.state);
     else {

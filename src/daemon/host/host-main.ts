@@ -1,4 +1,5 @@
 import { handlerRegistry } from '../handler-registry.js';
+import type { HandlerRegistry } from '../../handlers/registry.js';
 import { createLog } from '../log.js';
 import { watchLoop } from '../watch-loop.js';
 import { HostedDevice } from './hosted-device.js';
@@ -18,11 +19,24 @@ export async function runHost(
   { handlers, settings, log: logOptions }: HostStart,
 ): Promise<void> {
   const log = createLog(logOptions.level, logOptions.format);
+  // A thread's last words the daemon hears anyway.
+  if (port.isMainThread) {
+    process.on('uncaughtException', (error) => {
+      log.error(`the device's process ends: ${error.stack ?? error.message}`);
+      process.exit(1);
+    });
+  }
   const early: ToHost[] = [];
   let take = (message: ToHost): void => void early.push(message);
   port.onMessage((message) => take(message));
 
-  const registry = await handlerRegistry(handlers.modules, handlers.prefix);
+  let registry: HandlerRegistry;
+  try {
+    registry = await handlerRegistry(handlers.modules, handlers.prefix);
+  } catch (error) {
+    port.post({ kind: 'failed', error: plainError(error) });
+    return;
+  }
   // From now on: loading code may take its time.
   const { blockThreshold = 0, ...deviceSettings } = settings;
   const loopWatch = watchLoop({

@@ -101,6 +101,8 @@ export type ToHost = {
 export type FromHost =
   /** It can be called. */
   | { readonly kind: 'ready' }
+  /** It cannot be called and never will. */
+  | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: PlainError }
   | { readonly kind: 'trace'; readonly batch: TraceBatch }

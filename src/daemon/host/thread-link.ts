@@ -2,8 +2,16 @@ import { Worker } from 'node:worker_threads';
 import type { HostLink, LinkListener } from './host-link.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
-/** TypeScript where Lunette itself runs from its sources. */
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+/*
+ * Where Lunette itself runs from its sources, the thread needs the loader for TypeScript before its first file: what
+ * `node --import` registers holds for the main thread alone.
+ */
+const fromSources = import.meta.url.endsWith('.ts');
+const entry = new URL(`thread-entry.${fromSources ? 'ts' : 'js'}`, import.meta.url);
+const bootstrap = `import('tsx/esm/api').then(({ register }) => {
+  register();
+  return import(${JSON.stringify(entry.href)});
+});`;
 
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
@@ -11,7 +19,8 @@ export class ThreadLink implements HostLink {
   readonly #worker: Worker;
 
   constructor(start: HostStart, listener: LinkListener) {
-    const worker = new Worker(new URL(`thread-entry.${extension}`, import.meta.url), {
+    const worker = new Worker(fromSources ? bootstrap : entry, {
+      eval: fromSources,
       workerData: start,
       name: 'device host',
     });
