@@ -129,6 +129,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
     if (tcmu && bus) this.#service = await this.#offerHandlers();
     if (control !== undefined) this.#control = await this.#listen(control);
+    if (tcmu) this.#setIoFlusher();
     // Ahead of time: commands wait from the hand-over on.
     if (tcmu && this.#options.takeOver) {
       await this.#hosts.prepare(scanUio().filter((device) => this.owns(device)));
@@ -200,13 +201,16 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
   }
 
-  async #startTcmu(): Promise<void> {
+  #setIoFlusher(): void {
     // Before there are hosts, which inherit it.
     if (!native().setIoFlusher()) {
       this.#log.warn(
         'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
       );
     }
+  }
+
+  async #startTcmu(): Promise<void> {
     this.#target = await KernelTarget.start({
       listener: this,
       log: this.#log,
