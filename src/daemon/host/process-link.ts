@@ -16,7 +16,10 @@ export class ProcessLink implements HostLink {
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC', 'LISTEN_FDS', 'LISTEN_PID']) {
       delete env[name];
     }
-    const child = fork(fileURLToPath(new URL(`process-entry.${extension}`, import.meta.url)), [], {
+    // Only to be seen: `lunette doctor` looks for it in the arguments of whoever has a device open.
+    const { commandTimeout } = start.settings;
+    const args = commandTimeout === undefined ? [] : [`--command-timeout=${commandTimeout / 1000}`];
+    const child = fork(fileURLToPath(new URL(`process-entry.${extension}`, import.meta.url)), args, {
       env,
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
