@@ -49,6 +49,8 @@ export class DeviceHosts {
   readonly #options: DeviceHostsOptions;
   /** Started ahead of need, their handlers loaded. */
   readonly #waiting: Record<Apart, HostConnection[]> = { thread: [], process: [] };
+  /** Devices that are open, by what serves them. */
+  readonly #open: Record<Apart, number> = { thread: 0, process: 0 };
   #saidTogether = false;
   #isClosed = false;
 
@@ -122,14 +124,23 @@ export class DeviceHosts {
       const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, unit, log);
       return new InProcessHost(device, tcmu, reloader);
     }
-    return SupervisedHost.open({
+    const host = await SupervisedHost.open({
       tcmu,
       isolation: where,
       connect: () => this.#take(where),
       log,
       onOpen: () => this.#keepSpare(where),
+      onClose: () => this.#closed(where),
       restartAfter: isolation?.restartAfter,
     });
+    this.#open[where]++;
+    return host;
+  }
+
+  /** Without devices there is nothing to be spared for. */
+  #closed(isolation: Apart): void {
+    if (--this.#open[isolation] > 0) return;
+    for (const connection of this.#waiting[isolation].splice(0)) void connection.kill();
   }
 
   #take(isolation: Apart): HostConnection {

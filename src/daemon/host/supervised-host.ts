@@ -27,6 +27,8 @@ export interface SupervisedHostOptions {
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'level'>;
   /** Called each time that a host has opened the device. */
   readonly onOpen?: () => void;
+  /** Called once, when the device is closed. */
+  readonly onClose?: () => void;
   /** A host whose event loop does not turn for so long is restarted; milliseconds, 0 never. Default 0. */
   readonly restartAfter?: number;
 }
@@ -320,6 +322,7 @@ export class SupervisedHost implements DeviceHost {
   async #close(drainTimeout: number): Promise<void> {
     clearInterval(this.#watch);
     this.#stop.abort();
+    this.#options.onClose?.();
     const connection = this.#connection;
     if (!connection) return;
     if (this.#isOpen) {
