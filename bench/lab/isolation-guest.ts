@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       size: '16M',
       cfgstring: `${freshImage()}?create=1`,
     });
-    await bash(`dd if=/dev/urandom of=${lun.path} bs=1M oflag=direct status=none`);
+    await bash(`dd if=/dev/urandom of=${lun.path} bs=1M count=16 oflag=direct status=none`);
     luns.push(lun);
   }
   const client = await ControlClient.connect();

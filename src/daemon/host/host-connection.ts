@@ -89,6 +89,15 @@ export class HostConnection {
     await this.exited;
   }
 
+  /**
+   * End it when it has started, or has failed to: a thread that is ended while Node loads its modules leaves the
+   * descriptors of those files open.
+   */
+  async retire(): Promise<void> {
+    await this.ready.catch(() => undefined);
+    await this.kill();
+  }
+
   #take(message: Exclude<FromHost, { kind: 'ready' | 'failed' }>): void {
     if (message.kind === 'trace') this.listener?.onTrace(message.batch);
     else if (message.kind === 'heartbeat') this.listener?.onHeartbeat(message.statistics, message.state);
