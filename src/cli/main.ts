@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import { bashCompletion } from './completion.js';
 import { addControlCommands, controlOption } from './control-commands.js';
+import { isolations } from '../handlers/isolation.js';
 import { DEFAULT_PORTAL } from '../daemon/iscsi-settings.js';
 import type { DemoOptions } from './demo.js';
 import type { DoctorOptions } from './doctor.js';
@@ -140,6 +141,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
         '--block-threshold <seconds>',
         'report a handler that keeps the event loop from turning so long; 0 never',
         '1',
+      )
+      .addOption(
+        new Option(
+          '--isolate <how>',
+          'serve all devices in the daemon’s own thread, or each in a thread or a process of its own, which is ' +
+            'started again when it dies; a cfgstring’s option isolate goes before',
+        )
+          .choices([...isolations])
+          .default('thread'),
+      )
+      .option(
+        '--restart-after <seconds>',
+        'end a thread or process whose event loop has not turned so long, and start another; 0 never',
+        '0',
       );
 
   withServeOptions(

@@ -3,8 +3,8 @@ import { createLog, isForPeople, type Logger, type LogFormat, type LogLevel } fr
 import { handlerRegistry } from '../daemon/handler-registry.js';
 import { iscsiSettings } from '../daemon/iscsi-settings.js';
 import { checkKernel } from '../target/prerequisites.js';
-import { LoopWatch } from '../device/loop-watch.js';
-import { commandTable } from '../scsi/command-table.js';
+import { watchLoop } from '../daemon/watch-loop.js';
+import type { Isolation } from '../handlers/isolation.js';
 import type { TimeoutPolicy } from '../device/command-budget.js';
 import { spawnSuccessor } from '../daemon/take-over.js';
 import { secondsOption } from './numbers.js';
@@ -32,6 +32,8 @@ export interface ServeOptions {
   onTimeout: TimeoutPolicy;
   traceVerbs?: boolean;
   blockThreshold: string;
+  isolate: Isolation;
+  restartAfter: string;
   chap?: string;
   mutualChap?: string;
   allowAnyone?: boolean;
@@ -41,26 +43,6 @@ export interface ServeOptions {
 export interface ServeHooks {
   /** The daemon serves. @returns called when it stops */
   onReady?(daemon: Daemon, log: Logger): Promise<() => Promise<void>>;
-}
-
-/** Names of commands by operation code. */
-function commandNames(): string[] {
-  const names: string[] = [];
-  for (const { opcode, name } of commandTable) names[opcode] ??= name;
-  return names;
-}
-
-function watchLoop(options: ServeOptions, log: Logger): LoopWatch | undefined {
-  const threshold = secondsOption('--block-threshold', options.blockThreshold);
-  if (threshold === 0) return undefined;
-  return new LoopWatch({
-    threshold,
-    commandNames: commandNames(),
-    format: isForPeople(options.logFormat) ? 'text' : 'json',
-    onFailure: (error) => log.warn(`what blocks the event loop will not be found: ${error.message}`),
-    onUnblocked: (milliseconds, what) =>
-      log.warn(`the event loop turns again after ${milliseconds.toFixed(0)} ms: it was blocked ${what}`),
-  });
 }
 
 /** `lunette serve`. */
@@ -88,7 +70,13 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   if (fatal.length > 0) throw new Error(fatal.map((problem) => problem.message).join('\nlunette: '));
 
   const asked = untilSignal((signal) => log.info(`${signal}: draining; once more leaves at once`));
-  const loopWatch = watchLoop(options, log);
+  const blockThreshold = secondsOption('--block-threshold', options.blockThreshold);
+  const restartAfter = secondsOption('--restart-after', options.restartAfter);
+  const loopWatch = watchLoop({
+    threshold: blockThreshold,
+    format: isForPeople(options.logFormat) ? 'text' : 'json',
+    log,
+  });
   const daemon = await Daemon.start({
     registry,
     log,
@@ -107,6 +95,13 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     onTimeout: options.onTimeout,
     traceVerbs: options.traceVerbs,
     loopWatch,
+    isolation: {
+      isolation: options.isolate,
+      handlers: { modules: options.handler, prefix: options.subtypePrefix },
+      logFormat: options.logFormat,
+      blockThreshold,
+      restartAfter,
+    },
     control: options.control === false ? undefined : options.control,
   });
   const finish = await hooks.onReady?.(daemon, log);

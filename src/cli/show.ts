@@ -1,3 +1,4 @@
+import type { DeviceDetails } from '../daemon/control/schema.js';
 import { formatSize } from '../handlers/options.js';
 import { printJson, withDaemon, type ControlOptions } from './control-options.js';
 import { plainTable } from './table.js';
@@ -7,6 +8,18 @@ export interface ShowOptions extends ControlOptions {
 }
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+
+/** Who serves it, and how often that died. */
+function host({ isolation, pid, restarts }: DeviceDetails): string {
+  const where =
+    isolation === 'none'
+      ? 'the daemon’s own thread'
+      : isolation === undefined
+        ? 'the daemon'
+        : `a ${isolation} of its own`;
+  const times = restarts ? `, started again ${restarts} ${restarts === 1 ? 'time' : 'times'}` : '';
+  return `${where}${pid === undefined ? '' : ` (process ${pid})`}${times}`;
+}
 
 /** `lunette show DEVICE`. */
 export async function show(name: string, options: ShowOptions): Promise<void> {
@@ -28,6 +41,7 @@ export async function show(name: string, options: ShowOptions): Promise<void> {
     ['ring', device.path],
     ['in flight', String(device.inFlight)],
     ['command timeout', timeout],
+    ['served by', host(device)],
   ];
   console.log(plainTable([device.name, ''], rows));
 }

@@ -5,21 +5,22 @@ import { configDescription, type HandlerRegistry } from '../handlers/registry.js
 import { native } from '../native/addon.js';
 import { CopyManager } from '../scsi/copy-manager.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
-import { ConfigfsDevice } from '../target/configfs.js';
 import { KernelTarget, type DeviceChange, type TargetListener } from '../target/kernel-target.js';
 import { TcmuService } from '../target/tcmu-service.js';
-import type { TcmuDevice } from '../target/uio.js';
+import { scanUio, type TcmuDevice } from '../target/uio.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
-import { LocalDevice } from './control/local-device.js';
 import type { LogLevelName } from './control/schema.js';
 import { ControlServer } from './control/server.js';
 import type { ControlDevice, ControlTarget } from './control/target.js';
 import { DiskExport } from './disk-export.js';
+import type { DeviceHost } from './host/device-host.js';
+import { DeviceHosts, type IsolationSettings } from './host/device-hosts.js';
+import { InProcessHost } from './host/in-process-host.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
-import { openDevice, type DeviceSettings } from './open-device.js';
-import { Reloader, type ReloadOutcome, type ServedDevice } from './reload.js';
+import type { DeviceSettings } from './open-device.js';
+import { Reloader, type ReloadOutcome } from './reload.js';
 import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
@@ -40,6 +41,8 @@ export interface DaemonOptions extends DeviceSettings {
    * LUN it was given, every other LUN whose name it knows, whatever LIO's access lists say. Default false.
    */
   readonly copyBetweenLuns?: boolean;
+  /** Serve devices in threads or processes of their own. Default: all in this thread. */
+  readonly isolation?: IsolationSettings;
   /** A directory for what those disks must not forget. */
   readonly state?: string;
   /** Path of the Unix socket by which programs see and control the daemon. Default: there is none. */
@@ -64,8 +67,9 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   readonly version = version;
   readonly #options: DaemonOptions;
   readonly #log: Logger;
-  readonly #devices = new Map<string, ServedDevice & { readonly control: ControlDevice }>();
+  readonly #devices = new Map<string, DeviceHost>();
   readonly #reloader: Reloader;
+  readonly #hosts: DeviceHosts;
   #control: ControlServer | undefined;
   #service: TcmuService | undefined;
   #target: KernelTarget | undefined;
@@ -85,7 +89,17 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   private constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#reloader = new Reloader(options.registry, options, options.log);
+    const { registry, log, isolation, iscsi, copyBetweenLuns } = options;
+    this.#reloader = new Reloader(registry, options, log);
+    this.#hosts = new DeviceHosts({
+      registry,
+      settings: options,
+      log,
+      reloader: this.#reloader,
+      copyManager: copyBetweenLuns ? this.#copies : undefined,
+      isolation,
+      together: iscsi ? 'the embedded iSCSI target' : copyBetweenLuns ? 'copies between LUNs' : undefined,
+    });
   }
 
   /**
@@ -116,10 +130,15 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     if (tcmu) this.#becomeIoFlusher();
     if (tcmu && bus) this.#service = await this.#offerHandlers();
     if (control !== undefined) this.#control = await this.#listen(control);
+    // Ahead of time: commands wait from the hand-over on.
+    if (tcmu && this.#options.takeOver) {
+      await this.#hosts.prepare(scanUio().filter((device) => this.owns(device)));
+    }
     this.#handedOver = (await handOver()) ?? {};
     if (iscsi) await this.#startIscsi(iscsi);
     if (tcmu) await this.#startTcmu();
     this.#handedOver = {};
+    this.#hosts.trim();
     await this.#awaitSuccessor();
   }
 
@@ -138,9 +157,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   /** Disks whose data is in this process would be empty in another. */
   refusal(): string | undefined {
     if (this.#stopping) return 'it is stopping';
-    const held = [...this.#devices.values()]
-      .filter(({ device }) => device.disk.handOver !== undefined)
-      .map(({ device }) => device.name);
+    const held = [...this.#devices.values()].filter(({ holdsData }) => holdsData).map(({ name }) => name);
     return held.length === 0 ? undefined : `${held.join(', ')}: the data is in the memory of this process`;
   }
 
@@ -154,7 +171,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
 
   /** A step of a take-over: nothing is served any more. */
   async handOver(): Promise<HandedOver> {
-    const closing = Array.from(this.#devices.values(), ({ device }): [Promise<void>, string, number] => [
+    const closing = Array.from(this.#devices.values(), (device): [Promise<void>, string, number] => [
       device.close(this.#options.drainTimeout),
       device.name,
       performance.timeOrigin + performance.now(),
@@ -222,8 +239,8 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     }
   }
 
-  #offerOverIscsi(name: string, unit: LogicalUnit): void {
-    if (!this.#iscsi) return;
+  #offerOverIscsi(name: string, unit: LogicalUnit | undefined): void {
+    if (!this.#iscsi || !unit) return;
     this.#iscsi.add({ name, luns: new Map([[0, unit]]) });
     for (const address of this.#iscsi.addresses) this.#log.info({ url: iscsiUrl(address, name) }, 'exported');
   }
@@ -239,18 +256,17 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await this.#control?.close();
     await this.#target?.close();
     await this.#iscsi?.close();
-    await Promise.all(
-      [...this.#devices.values()].map(({ device }) => device.close(this.#options.drainTimeout)),
-    );
+    await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
     this.#devices.clear();
     await Promise.all(this.#exports.map((opened) => opened.close()));
+    await this.#hosts.close();
     await this.#service?.close();
     this.#endPings();
   }
 
   /** The TCMU devices that are served. */
   devices(): readonly ControlDevice[] {
-    return Array.from(this.#devices.values(), ({ control }) => control);
+    return [...this.#devices.values()];
   }
 
   get logLevel(): LogLevelName {
@@ -259,6 +275,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
 
   set logLevel(level: LogLevelName) {
     this.#log.level = level;
+    for (const device of this.#devices.values()) device.setLogLevel(level);
     this.#log.info({ level }, `log level set to ${level}`);
   }
 
@@ -268,17 +285,13 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
 
   async added(tcmu: TcmuDevice): Promise<void> {
     // Served on while another process failed to take over.
-    const present = this.#devices.get(tcmu.uio)?.device;
-    if (present?.name === `${tcmu.hba}/${tcmu.name}` && present.state !== 'broken') {
+    const present = this.#devices.get(tcmu.uio);
+    if (present?.name === `${tcmu.hba}/${tcmu.name}` && !present.isBroken) {
       return this.#offerOverIscsi(nameOf(tcmu), present.unit);
     }
     await present?.close(0);
-    const configfs = new ConfigfsDevice(tcmu);
-    const copyManager = this.#options.copyBetweenLuns ? this.#copies : undefined;
-    const settings = { ...this.#options, copyManager };
-    const device = await openDevice(tcmu, configfs, this.#options.registry, settings, this.#log);
-    this.#devices.set(tcmu.uio, { device, tcmu, control: new LocalDevice(device, tcmu) });
-    device.start();
+    const device = await this.#hosts.open(tcmu);
+    this.#devices.set(tcmu.uio, device);
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
     const since = this.#handedOver[device.name];
     if (since !== undefined) {
@@ -289,13 +302,13 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       );
     }
     this.#log.info(
-      { device: device.name, handler: tcmu.subtype, size: device.disk.size },
+      { device: device.name, handler: tcmu.subtype, size: device.size, isolation: device.isolation },
       `${device.name}: serving ${tcmu.devConfig}`,
     );
   }
 
   async removed(tcmu: TcmuDevice): Promise<void> {
-    const device = this.#devices.get(tcmu.uio)?.device;
+    const device = this.#devices.get(tcmu.uio);
     if (!device) return;
     this.#devices.delete(tcmu.uio);
     // First: another device may have the name before this one is closed.
@@ -306,18 +319,11 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   }
 
   async reconfigured(tcmu: TcmuDevice, change: DeviceChange): Promise<void> {
-    const device = this.#devices.get(tcmu.uio)?.device;
+    const device = this.#devices.get(tcmu.uio);
     if (!device) throw refusal('ENODEV', `${tcmu.hba}/${tcmu.name} is not served here`);
-    if (change.devConfig !== undefined) await this.#reconfigure(tcmu.uio, change.devConfig);
-    if (change.writeCache !== undefined) device.unit.setWriteCache(change.writeCache);
+    if (change.devConfig !== undefined) await device.reconfigure(change.devConfig);
+    if (change.writeCache !== undefined) await device.setWriteCache(change.writeCache);
     if (change.size !== undefined) await device.resize(change.size);
-  }
-
-  async #reconfigure(uio: string, devConfig: string): Promise<void> {
-    const served = this.#devices.get(uio)!;
-    const { device } = served;
-    const tcmu = await this.#reloader.reconfigure(served, devConfig);
-    this.#devices.set(uio, { device, tcmu, control: new LocalDevice(device, tcmu) });
   }
 
   /**
@@ -326,9 +332,13 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
    * @throws Error that says why the old code serves on
    */
   async reload(name: string): Promise<void> {
-    const served = [...this.#devices.values()].find(({ device }) => device.name === name);
-    if (!served) throw new Error(`${name} is not served here`);
-    await this.#reloader.reload(served);
+    const device = [...this.#devices.values()].find((one) => one.name === name);
+    if (!device) throw new Error(`${name} is not served here`);
+    await device.reload();
+    this.#hosts.renew();
+    const origin = this.#options.registry.origin(device.tcmu.subtype);
+    // What checks configurations is this thread's.
+    if (origin !== undefined && device.isolation !== 'none') await this.#reloader.reloadModule(origin, []);
   }
 
   /**
@@ -336,8 +346,23 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
    * @param origin as it was given to handlerRegistry()
    * @throws ConfigError where the module cannot be loaded
    */
-  reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]> {
-    return this.#reloader.reloadModule(origin, [...this.#devices.values()], options);
+  async reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]> {
+    const devices = [...this.#devices.values()];
+    // Here first: a module that cannot be loaded is said once.
+    const local = devices.flatMap((device) => (device instanceof InProcessHost ? [device.served] : []));
+    const outcomes = await this.#reloader.reloadModule(origin, local, options);
+    const apart = await Promise.all(
+      devices
+        .filter((device) => device.isolation !== 'none')
+        .filter((device) => this.#options.registry.origin(device.tcmu.subtype) === origin)
+        .map(async (device) =>
+          device
+            .reloadModule(origin, options)
+            .catch((error: Error): ReloadOutcome[] => [{ device: device.name, error }]),
+        ),
+    );
+    this.#hosts.renew();
+    return [...outcomes, ...apart.flat()];
   }
 
   /** @returns undefined where there can be no socket: the devices are served all the same */

@@ -13,7 +13,7 @@ export async function handlerRegistry(
   prefix?: string,
 ): Promise<HandlerRegistry> {
   const registry = new HandlerRegistry({ prefix });
-  for (const handler of [memory, file, nullHandler]) registry.add(handler);
+  for (const handler of [memory, file, nullHandler]) registry.addBuiltIn(handler);
   for (const specifier of modules) {
     for (const handler of await loadHandlers(specifier)) registry.add(handler, specifier);
   }

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { pino, type Logger, type Level } from 'pino';
 import { build as pretty } from 'pino-pretty';
 
@@ -9,9 +10,9 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['auto', 'text', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-/** Whether the log is lines for people, not JSON. */
+/** Whether the log is lines for people, not JSON. In a worker thread, process.stderr is never a terminal. */
 export function isForPeople(format: LogFormat): boolean {
-  return format === 'text' || (format === 'auto' && process.stderr.isTTY);
+  return format === 'text' || (format === 'auto' && isatty(2));
 }
 
 /**
@@ -23,7 +24,7 @@ export function createLog(level: LogLevel = 'info', format: LogFormat = 'auto'):
     ? pretty({
         destination: 2,
         sync: true,
-        colorize: process.stderr.isTTY,
+        colorize: isatty(2),
         ignore: 'pid,hostname',
         translateTime: 'SYS:HH:MM:ss.l',
       })

@@ -24,6 +24,8 @@ export interface LoopWatchOptions {
   readonly onFailure?: (error: Error) => void;
   /** How the watching thread writes to stderr while the loop is blocked: as JSON lines or as text. Default json. */
   readonly format?: 'json' | 'text';
+  /** Ask the inspector where the loop is held up: it can look at a process's main thread only. Default true. */
+  readonly stacks?: boolean;
 }
 
 /*
@@ -34,7 +36,7 @@ export interface LoopWatchOptions {
 const watcherSource = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { writeSync } = require('node:fs');
-const { memory, threshold, names, format, word } = workerData;
+const { memory, threshold, names, format, stacks, word } = workerData;
 const words = new Int32Array(memory);
 const devices = new Map();
 parentPort.on('message', ({ index, name }) => devices.set(index, name));
@@ -82,7 +84,7 @@ function frames() {
 
 async function tell(milliseconds) {
   const where = what();
-  const stack = await frames();
+  const stack = stacks ? await frames() : [];
   const text = 'the event loop has not turned for ' + Math.round(milliseconds) + ' ms: ' + where +
     (stack.length > 0 ? '\\n' + stack.join('\\n') : '');
   const line = format === 'json'
@@ -115,13 +117,20 @@ export class LoopWatch {
   #devices = 0;
   #last = performance.now();
 
-  constructor({ threshold, commandNames = [], onUnblocked, onFailure, format = 'json' }: LoopWatchOptions) {
+  constructor({
+    threshold,
+    commandNames = [],
+    onUnblocked,
+    onFailure,
+    format = 'json',
+    stacks = true,
+  }: LoopWatchOptions) {
     this.#words[word.device] = -1;
     this.#worker = new Worker(watcherSource, {
       eval: true,
       // No loader, and no option that would take the source for an ES module.
       execArgv: [],
-      workerData: { memory: this.#words.buffer, threshold, names: commandNames, format, word },
+      workerData: { memory: this.#words.buffer, threshold, names: commandNames, format, stacks, word },
     });
     // Named in the message that the watching thread posts, which comes when the loop turns again.
     let blocked = 0;

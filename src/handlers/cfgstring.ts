@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { ConfigError } from './config-error.js';
 import type { Handler } from './contract.js';
 import { readDefinition } from './definitions.js';
+import { ISOLATE, parseIsolation, type Isolation } from './isolation.js';
 import { nearest } from './suggest.js';
 
 /*
@@ -105,7 +106,12 @@ function unknownOption(handler: Handler, name: string): ConfigError {
 /** The parts as the object the handler's schema is given. */
 function toInput(handler: Handler, { positional, options }: Cfgstring): Record<string, string> {
   const values = new Map(options);
-  for (const name of options.keys()) {
+  const isolation = options.get(ISOLATE);
+  if (isolation !== undefined && !Object.hasOwn(handler.config.shape, ISOLATE)) {
+    parseIsolation(isolation);
+    values.delete(ISOLATE);
+  }
+  for (const name of values.keys()) {
     if (!Object.hasOwn(handler.config.shape, name)) throw unknownOption(handler, name);
   }
   if (positional !== undefined) {
@@ -140,6 +146,21 @@ function toConfigError(handler: Handler, input: Record<string, string>, error: z
   return new ConfigError('MISSING_OPTION', `${handler.name}: ${name} is missing: ${where}`);
 }
 
+/** What a cfgstring says, be it in a definition file. */
+function textOf(cfgstring: string, { definitions }: ConfigureOptions): string {
+  return cfgstring.startsWith('@') ? readDefinition(cfgstring.slice(1), definitions) : cfgstring;
+}
+
+/**
+ * Where a cfgstring wants its device to be served: its option `isolate`.
+ * @returns undefined where it does not say
+ * @throws ConfigError where there is no such place
+ */
+export function isolationOf(cfgstring: string, options: ConfigureOptions = {}): Isolation | undefined {
+  const text = parseCfgstring(textOf(cfgstring, options)).options.get(ISOLATE);
+  return text === undefined ? undefined : parseIsolation(text);
+}
+
 /**
  * Read a cfgstring as the configuration of `handler`.
  * @param cfgstring the part after `SUBTYPE/`, or `@NAME` of a definition file
@@ -148,17 +169,15 @@ function toConfigError(handler: Handler, input: Record<string, string>, error: z
 export function configure<Schema extends z.ZodObject>(
   handler: Handler<Schema>,
   cfgstring: string,
-  { definitions }: ConfigureOptions = {},
+  options: ConfigureOptions = {},
 ): z.output<Schema> {
-  const named = cfgstring.startsWith('@');
-  if (!named && cfgstring.includes(',')) {
+  if (!cfgstring.startsWith('@') && cfgstring.includes(',')) {
     throw new ConfigError(
       'BAD_CFGSTRING',
       `${handler.name}: the kernel cuts a cfgstring off at a comma: write ',' as %2C`,
     );
   }
-  const text = named ? readDefinition(cfgstring.slice(1), definitions) : cfgstring;
-  const input = toInput(handler, parseCfgstring(text));
+  const input = toInput(handler, parseCfgstring(textOf(cfgstring, options)));
   const result = handler.config.safeParse(input);
   if (!result.success) throw toConfigError(handler, input, result.error);
   return result.data;

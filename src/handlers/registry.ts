@@ -20,6 +20,7 @@ export class HandlerRegistry {
   readonly #prefix: string;
   readonly #handlers = new Map<string, Handler>();
   readonly #origins = new Map<string, string>();
+  readonly #builtIn = new Set<string>();
 
   constructor({ prefix = '' }: RegistryOptions = {}) {
     if (!/^([a-z][a-z0-9_]{0,31})?$/.test(prefix)) {
@@ -52,9 +53,20 @@ export class HandlerRegistry {
     if (origin !== undefined) this.#origins.set(subtype, origin);
   }
 
+  /** One that comes with Lunette. @throws ConfigError where a handler of that name is there already */
+  addBuiltIn<Schema extends z.ZodObject>(handler: Handler<Schema>): void {
+    this.add(handler);
+    this.#builtIn.add(this.subtypeOf(handler.name));
+  }
+
   /** The module a handler was loaded from; undefined for one that comes with Lunette. */
   origin(subtype: string): string | undefined {
     return this.#origins.get(subtype);
+  }
+
+  /** Whether another thread or process finds the handler too. */
+  canBeLoaded(subtype: string): boolean {
+    return this.#origins.has(subtype) || this.#builtIn.has(subtype);
   }
 
   /** Put another version in the place of the handler of that name; a new name is added. @returns its subtype */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { configure, parseCfgstring, parseDeviceConfig } from '../../src/handlers/cfgstring.js';
+import { configure, isolationOf, parseCfgstring, parseDeviceConfig } from '../../src/handlers/cfgstring.js';
 import { ConfigError } from '../../src/handlers/config-error.js';
 import { defineHandler } from '../../src/handlers/contract.js';
 import { flag, integer, size, text } from '../../src/handlers/options.js';
@@ -196,5 +196,22 @@ describe('configure', () => {
     } finally {
       rmSync(definitions, { recursive: true });
     }
+  });
+
+  it('says where a device is to be served, to every handler but one with such an option of its own', () => {
+    const definitions = mkdtempSync(join(tmpdir(), 'lunette-definitions-'));
+    try {
+      writeFileSync(join(definitions, 'apart'), '/srv/a\nisolate=process\n');
+      expect(isolationOf('@apart', { definitions })).to.equal('process');
+      expect(configure(disk, '@apart', { definitions })).not.to.have.property('isolate');
+    } finally {
+      rmSync(definitions, { recursive: true });
+    }
+    expect(isolationOf('/a?isolate=thread')).to.equal('thread');
+    expect(isolationOf('/a')).to.equal(undefined);
+    expect(configError(() => isolationOf('/a?isolate=jail')).message).to.contain('none, thread, process');
+    expect(configError(() => configure(disk, '/a?isolate=jail')).code).to.equal('BAD_OPTION');
+    const own = defineHandler({ name: 'own', description: 'x', open, config: z.object({ isolate: text() }) });
+    expect(configure(own, '?isolate=jail').isolate).to.equal('jail');
   });
 });

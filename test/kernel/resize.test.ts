@@ -16,7 +16,10 @@ async function grow(lun: LoopbackLun, backstore: string, bytes: number): Promise
 }
 
 describe('a disk that is changed while it lives', () => {
-  const lunette = useLunette({ expectedErrors: /limit: |no write cache/, expectedAlarms: /critical (space allocation|target|medium) error|I\/O error/ });
+  const lunette = useLunette({
+    expectedErrors: /limit: |no write cache/,
+    expectedAlarms: /critical (space allocation|target|medium) error|I\/O error/,
+  });
 
   it('is seen grown after its file has grown and LIO was told; its data stays, the new part works', async () => {
     const lun = await fileDisk.create('64M');

@@ -21,7 +21,7 @@ export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error']);
 
 export const deviceSummarySchema = z.object({
   name: z.string().describe('HBA/NAME'),
-  state: z.string().describe('new, serving, paused, broken, closing or closed'),
+  state: z.string().describe('new, serving, paused, broken, restarting, closing or closed'),
   handler: z.string().describe('subtype of the handler that serves it'),
   size: count.describe('capacity in bytes'),
   inFlight: count.describe('commands taken off the ring and not answered yet'),
@@ -38,6 +38,12 @@ export const deviceDetailsSchema = deviceSummarySchema.extend({
   revision: z.string(),
   serial: z.string().describe('unit serial number'),
   commandTimeout: z.number().nonnegative().describe('milliseconds a command may take; 0 for ever'),
+  isolation: z
+    .string()
+    .optional()
+    .describe('who serves it: none (the daemon’s own thread), thread or process'),
+  pid: count.optional().describe('process that serves it'),
+  restarts: count.optional().describe('times that its thread or process died and was started again'),
 });
 
 export const latencySchema = z.object({

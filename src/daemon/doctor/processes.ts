@@ -52,6 +52,8 @@ export function statFields(stat: string): string[] {
 
 /** `lunette (pid 123)` */
 export function titleOf({ pid, command, args }: Process): string {
-  const isLunette = args.some((arg) => /(^|\/)(lunette|cli\/main\.[jt]s)$/.test(arg));
+  const isLunette = args.some((arg) =>
+    /(^|\/)(lunette|cli\/main\.[jt]s|host\/process-entry\.[jt]s)$/.test(arg),
+  );
   return `${isLunette ? 'lunette' : command || 'a process'} (pid ${pid})`;
 }

@@ -1,0 +1,71 @@
+import { handlerRegistry } from '../handler-registry.js';
+import type { HandlerRegistry } from '../../handlers/registry.js';
+import { createLog } from '../log.js';
+import { watchLoop } from '../watch-loop.js';
+import { HostedDevice } from './hosted-device.js';
+import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToHost } from './protocol.js';
+
+/** How a host is connected to the daemon. */
+export interface HostPort {
+  post(message: FromHost): void;
+  onMessage(listener: (message: ToHost) => void): void;
+  /** Whether V8's inspector can look at this thread from another one: it can only at a main thread. */
+  readonly isMainThread: boolean;
+}
+
+/** What runs in a thread or process that serves one device. */
+export async function runHost(
+  port: HostPort,
+  { handlers, settings, log: logOptions }: HostStart,
+): Promise<void> {
+  const log = createLog(logOptions.level, logOptions.format);
+  // A thread's last words the daemon hears anyway.
+  if (port.isMainThread) {
+    process.on('uncaughtException', (error) => {
+      log.error(`the device's process ends: ${error.stack ?? error.message}`);
+      process.exit(1);
+    });
+  }
+  const early: ToHost[] = [];
+  let take = (message: ToHost): void => void early.push(message);
+  port.onMessage((message) => take(message));
+
+  let registry: HandlerRegistry;
+  try {
+    registry = await handlerRegistry(handlers.modules, handlers.prefix);
+  } catch (error) {
+    port.post({ kind: 'failed', error: plainError(error) });
+    return;
+  }
+  // From now on: loading code may take its time.
+  const { blockThreshold = 0, ...deviceSettings } = settings;
+  const loopWatch = watchLoop({
+    threshold: blockThreshold,
+    format: logOptions.format,
+    stacks: port.isMainThread,
+    log,
+  });
+  const device = new HostedDevice({
+    registry,
+    settings: { ...deviceSettings, loopWatch },
+    log,
+    onTrace: (batch) => port.post({ kind: 'trace', batch }),
+  });
+
+  take = ({ id, call, parameters }: ToHost): void => {
+    const method = device[call].bind(device) as (given: unknown) => unknown;
+    void (async () => {
+      try {
+        port.post({ kind: 'result', id, value: await method(parameters) });
+      } catch (error) {
+        port.post({ kind: 'error', id, error: plainError(error) });
+      }
+    })();
+  };
+  setInterval(
+    () => port.post({ kind: 'heartbeat', statistics: device.counters, state: device.state }),
+    HEARTBEAT_INTERVAL,
+  );
+  port.post({ kind: 'ready' });
+  for (const message of early) take(message);
+}

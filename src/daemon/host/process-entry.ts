@@ -1,0 +1,24 @@
+import { runHost } from './host-main.js';
+import type { FromHost, HostStart, ToHost } from './protocol.js';
+
+/* The first file of a process that serves a device. */
+
+if (!process.send) throw new Error('this file is started by the daemon');
+
+// A service manager, or a terminal, signals the daemon and its hosts alike; when to leave is for the daemon to say.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+// The daemon is gone. The next one goes on from the journal, and waits until this process lets go of the device.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+process.once('message', (start) => {
+  void runHost(
+    {
+      post: (message: FromHost) => {
+        if (process.connected) process.send?.(message);
+      },
+      onMessage: (listener) => void process.on('message', (message) => listener(message as ToHost)),
+      isMainThread: true,
+    },
+    start as HostStart,
+  );
+});

@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { HostConnection } from '../../../src/daemon/host/host-connection.js';
+import type { LinkStarter } from '../../../src/daemon/host/host-link.js';
+import { ProcessLink } from '../../../src/daemon/host/process-link.js';
+import type { HostStart } from '../../../src/daemon/host/protocol.js';
+import { ThreadLink } from '../../../src/daemon/host/thread-link.js';
+import { tcmu } from './support.js';
+
+const start: HostStart = {
+  handlers: { modules: ['./examples/ram-disk.ts'] },
+  settings: { blockThreshold: 10_000 },
+  log: { level: 'error', format: 'json' },
+};
+
+const links: Record<string, LinkStarter> = {
+  thread: (settings, listener) => new ThreadLink(settings, listener),
+  process: (settings, listener) => new ProcessLink(settings, listener),
+};
+
+for (const [kind, starter] of Object.entries(links)) {
+  describe(`a host that is a ${kind}`, function () {
+    this.timeout(30_000);
+
+    it('loads handlers, answers calls with what they throw, beats, and ends at once when it is killed', async () => {
+      const connection = new HostConnection(starter, start);
+      await connection.ready;
+      const beat = new Promise<unknown>((resolve) => {
+        connection.listener = { onTrace: () => undefined, onHeartbeat: (_, state) => resolve(state) };
+      });
+      const unknown = connection
+        .call('open', { tcmu: { ...tcmu, subtype: 'nothing' }, paused: false, logLevel: 'error' })
+        .catch((error: Error) => error.message);
+      expect(await unknown).to.match(/no handler 'nothing'; this daemon has memory, file, null, ram/);
+      const closed = connection.call('details', undefined).catch((error: Error) => error.message);
+      expect(await closed).to.equal('the device is not open');
+      expect(await beat).to.equal(undefined);
+      if (kind === 'process') expect(connection.pid).not.to.equal(process.pid);
+      await connection.kill();
+      expect(connection.hasEnded).to.equal(true);
+      const late = connection.call('details', undefined).catch((error: NodeJS.ErrnoException) => error.code);
+      expect(await late).to.equal('EIO');
+    });
+
+    it('says why it ended where its handlers cannot be loaded', async () => {
+      const connection = new HostConnection(starter, { ...start, handlers: { modules: ['./no-such.js'] } });
+      const failed = await connection.ready.catch((error: Error) => error.message);
+      expect(failed).to.match(/no-such\.js does not exist/);
+      await connection.exited;
+    });
+  });
+}
