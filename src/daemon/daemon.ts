@@ -127,7 +127,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
   async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
-    if (tcmu) this.#becomeIoFlusher();
+    if (tcmu) this.#stayOutOfReclaim();
     if (tcmu && bus) this.#service = await this.#offerHandlers();
     if (control !== undefined) this.#control = await this.#listen(control);
     // Ahead of time: commands wait from the hand-over on.
@@ -201,11 +201,17 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
   }
 
-  #becomeIoFlusher(): void {
+  /** A disk of ours that this machine itself uses must not wait for memory, or for pages of our own program. */
+  #stayOutOfReclaim(): void {
     // Before there are hosts, which inherit it.
     if (!native().setIoFlusher()) {
       this.#log.warn(
         'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
+      );
+    }
+    if (!native().lockMemory()) {
+      this.#log.warn(
+        'the program is not locked in memory (LimitMEMLOCK=, CAP_IPC_LOCK): it must not lie on a disk served here',
       );
     }
   }

@@ -260,6 +260,14 @@ describe('lunette doctor beside a daemon with odd settings', () => {
       expect(findings.map(({ id }) => id)).to.deep.equal(['io-flusher']);
     }));
 
+  it('knows a daemon that may not lock its program in memory', () => {
+    const within = ['prlimit', '--memlock=65536', 'setpriv', '--bounding-set', '-sys_resource,-ipc_lock'];
+    return withDaemon([], within, async () => {
+      const { findings }: Examination = await examine('--fix');
+      expect(findings.map(({ id }) => id)).to.deep.equal(['io-flusher', 'unlocked-memory']);
+    });
+  });
+
   it('has nothing against one with the capabilities of share/systemd/lunette.service', () => {
     const unit = readFileSync('share/systemd/lunette.service', 'utf8');
     const capabilities = /^CapabilityBoundingSet=(.*)$/m

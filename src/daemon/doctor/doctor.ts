@@ -12,6 +12,7 @@ import { orphanDevice } from './orphan-device.js';
 import { ownDisk } from './own-disk.js';
 import { stuckNetlink } from './stuck-netlink.js';
 import { tcmuRunner } from './tcmu-runner.js';
+import { unlockedMemory } from './unlocked-memory.js';
 import { unmountedConfigfs } from './unmounted-configfs.js';
 
 /** In this order: what comes first may be the reason for what comes after it. */
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   commandTimeoutTooShort,
   dataArea,
   ioFlusher,
+  unlockedMemory,
   ownDisk,
 ];
 

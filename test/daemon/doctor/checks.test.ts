@@ -5,6 +5,7 @@ import { busPolicy } from '../../../src/daemon/doctor/bus-policy.js';
 import { commandTimeoutTooShort } from '../../../src/daemon/doctor/command-timeout.js';
 import { dataArea } from '../../../src/daemon/doctor/data-area.js';
 import type { Check, Finding } from '../../../src/daemon/doctor/finding.js';
+import { unlockedMemory } from '../../../src/daemon/doctor/unlocked-memory.js';
 import { ioFlusher } from '../../../src/daemon/doctor/io-flusher.js';
 import { missingModules } from '../../../src/daemon/doctor/missing-modules.js';
 import { orphanDevice } from '../../../src/daemon/doctor/orphan-device.js';
@@ -294,5 +295,16 @@ describe('what lunette doctor looks for', () => {
     expect(await find(ioFlusher)).to.deep.equal([]);
     machine.addProcess({ pid: 103, flags: ordinary, files: ['/dev/uio0'] });
     expect((await only(ioFlusher)).subject).to.equal('lunette (pid 103)');
+  });
+
+  it('daemons that are not locked in memory', async () => {
+    machine.addServed(disk);
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    // Serves nothing, and is not one of ours.
+    machine.addProcess({ pid: 101, locked: 0 });
+    machine.addProcess({ pid: 102, locked: 0, args: ['tcmu-runner'], files: ['/dev/uio0'] });
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    machine.addProcess({ pid: 103, locked: 0, files: ['/dev/uio0'] });
+    expect((await only(unlockedMemory)).subject).to.equal('lunette (pid 103)');
   });
 });
