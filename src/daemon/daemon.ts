@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OPEN_TIMEOUT } from '../device/disk-opener.js';
 import type { ReplaceOptions } from '../device/reload.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
@@ -19,7 +20,7 @@ import { InProcessHost } from './host/in-process-host.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
-import type { DeviceSettings } from './open-device.js';
+import { checkWithin, type DeviceSettings } from './open-device.js';
 import { Reloader, type ReloadOutcome } from './reload.js';
 import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
@@ -226,12 +227,20 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
 
   async #startIscsi({ portals, auth }: IscsiSettings): Promise<void> {
     this.#iscsi = await IscsiTarget.start({ portals, auth, log: this.#log });
-    const { registry, definitions, checkedBuffers, state, exports = [] } = this.#options;
+    const {
+      registry,
+      definitions,
+      openTimeout = OPEN_TIMEOUT,
+      checkedBuffers,
+      state,
+      exports = [],
+    } = this.#options;
     for (const [index, definition] of exports.entries()) {
       const opened = await DiskExport.open({
         definition,
         registry,
         definitions,
+        openTimeout,
         checkedBuffers,
         state,
         log: this.#log,
@@ -393,7 +402,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
         // Its code may have been loaded anew.
         const handler = registry.get(subtype) ?? first;
         const config = configure(handler, parseDeviceConfig(devConfig).cfgstring, { definitions });
-        await handler.check?.(config);
+        await checkWithin(this.#options.openTimeout ?? OPEN_TIMEOUT, handler, config);
       },
     }));
     try {
