@@ -10,6 +10,7 @@ import { ioFlusher } from './io-flusher.js';
 import { missingModules } from './missing-modules.js';
 import { orphanDevice } from './orphan-device.js';
 import { ownDisk } from './own-disk.js';
+import { reservationFolder } from './reservation-folder.js';
 import { stuckNetlink } from './stuck-netlink.js';
 import { tcmuRunner } from './tcmu-runner.js';
 import { unlockedMemory } from './unlocked-memory.js';
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   brokenRing,
   commandTimeoutTooShort,
   dataArea,
+  reservationFolder,
   ioFlusher,
   unlockedMemory,
   ownDisk,
