@@ -15,6 +15,7 @@
             'native/io-flusher.cc',
             'native/mapped-file.cc',
             'native/mapping.cc',
+            'native/memory-lock.cc',
             'native/memory-region.cc',
             'native/netlink-socket.cc',
             'native/peer-credentials.cc',

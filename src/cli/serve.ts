@@ -16,6 +16,7 @@ export interface ServeOptions {
   logFormat: LogFormat;
   commandTimeout?: string;
   drainTimeout: string;
+  openTimeout: string;
   subtypePrefix?: string;
   definitions: string;
   bus: boolean;
@@ -52,6 +53,8 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
       ? undefined
       : secondsOption('--command-timeout', options.commandTimeout);
   const drainTimeout = secondsOption('--drain-timeout', options.drainTimeout);
+  const openTimeout = secondsOption('--open-timeout', options.openTimeout);
+  if (openTimeout === 0) throw new Error('--open-timeout: more than 0 seconds');
   if (options.export.length > 0 && options.iscsi.length === 0) {
     throw new Error('--export: needs --iscsi, which is where the disk is to be reached');
   }
@@ -82,6 +85,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     log,
     commandTimeout,
     drainTimeout,
+    openTimeout,
     definitions: options.definitions,
     bus: options.bus,
     checkedBuffers: options.checkedBuffers,

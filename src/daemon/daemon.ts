@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OPEN_TIMEOUT } from '../device/disk-opener.js';
 import type { ReplaceOptions } from '../device/reload.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
 import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
@@ -19,7 +20,7 @@ import { InProcessHost } from './host/in-process-host.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
-import type { DeviceSettings } from './open-device.js';
+import { checkWithin, type DeviceSettings } from './open-device.js';
 import { Reloader, type ReloadOutcome } from './reload.js';
 import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
@@ -127,7 +128,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
   async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
-    if (tcmu) this.#becomeIoFlusher();
+    if (tcmu) this.#stayOutOfReclaim();
     if (tcmu && bus) this.#service = await this.#offerHandlers();
     if (control !== undefined) this.#control = await this.#listen(control);
     // Ahead of time: commands wait from the hand-over on.
@@ -201,11 +202,17 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
   }
 
-  #becomeIoFlusher(): void {
+  /** A disk of ours that this machine itself uses must not wait for memory, or for pages of our own program. */
+  #stayOutOfReclaim(): void {
     // Before there are hosts, which inherit it.
     if (!native().setIoFlusher()) {
       this.#log.warn(
         'not an IO_FLUSHER, for want of CAP_SYS_RESOURCE: a disk that this machine itself uses may hang when memory is short',
+      );
+    }
+    if (!native().lockMemory()) {
+      this.#log.warn(
+        'the program is not locked in memory (LimitMEMLOCK=, CAP_IPC_LOCK): it must not lie on a disk served here',
       );
     }
   }
@@ -220,12 +227,20 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
 
   async #startIscsi({ portals, auth }: IscsiSettings): Promise<void> {
     this.#iscsi = await IscsiTarget.start({ portals, auth, log: this.#log });
-    const { registry, definitions, checkedBuffers, state, exports = [] } = this.#options;
+    const {
+      registry,
+      definitions,
+      openTimeout = OPEN_TIMEOUT,
+      checkedBuffers,
+      state,
+      exports = [],
+    } = this.#options;
     for (const [index, definition] of exports.entries()) {
       const opened = await DiskExport.open({
         definition,
         registry,
         definitions,
+        openTimeout,
         checkedBuffers,
         state,
         log: this.#log,
@@ -387,7 +402,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
         // Its code may have been loaded anew.
         const handler = registry.get(subtype) ?? first;
         const config = configure(handler, parseDeviceConfig(devConfig).cfgstring, { definitions });
-        await handler.check?.(config);
+        await checkWithin(this.#options.openTimeout ?? OPEN_TIMEOUT, handler, config);
       },
     }));
     try {

@@ -17,7 +17,8 @@ import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
 import type { LoopWatch } from './loop-watch.js';
 import { endsWithin } from './patience.js';
-import { DiskReplacement, type DiskOpener, type Replaced, type ReplaceOptions } from './reload.js';
+import type { DiskOpener } from './disk-opener.js';
+import { DiskReplacement, type Replaced, type ReplaceOptions } from './reload.js';
 import { DeviceStatistics } from './statistics.js';
 import { VerbTrace } from './verb-trace.js';
 

@@ -137,6 +137,14 @@ export interface NativeBinding {
    */
   setIoFlusher(): boolean;
   /**
+   * mlock2(2) with MLOCK_ONFAULT for what this process has mapped of its program and libraries: pages of theirs that are
+   * in memory stay there, instead of being dropped and read again from a disk that may be one it serves. It reads
+   * nothing in. The limit RLIMIT_MEMLOCK is raised where that is needed and allowed. JavaScript's heap is not locked:
+   * V8 does not bear it.
+   * @returns false where this is not allowed (RLIMIT_MEMLOCK, CAP_IPC_LOCK); nothing is locked then
+   */
+  lockMemory(): boolean;
+  /**
    * INQUIRY (SPC-4 6.6, standard data) through the sg driver; blocks this thread while it waits.
    * @param path `/dev/sg0`
    * @returns undefined where no answer came in that time

@@ -155,6 +155,32 @@ describe('a handler that never opens its disk', () => {
   lunette.endsQuietly();
 });
 
+describe('a handler that does not open its disk in time', () => {
+  const lunette = useLunette({
+    args: [...moody, '--open-timeout', '1'],
+    expectedErrors: /not open after 1 s/,
+    expectedAlarms: /Failed to add|netlink/i,
+  });
+  before(() => bash('touch /tmp/stuck'));
+
+  it('is given up on: targetcli is told, and other disks are served', async () => {
+    const { failed } = await attempt(
+      '/backstores/user:moody create name=stuck size=64M cfgstring=?stuck=/tmp/stuck',
+    );
+    expect(failed).to.equal(true);
+    await lunette.daemon.logged('the reason', /not open after 1 s/);
+    await bash('rm /tmp/stuck');
+    const lun = await LoopbackLun.create({
+      backstore: 'user:moody',
+      size: '64M',
+      cfgstring: '?stuck=/tmp/stuck',
+    });
+    await lun.remove();
+  });
+
+  lunette.endsQuietly();
+});
+
 describe('a file that finds no space', () => {
   const lunette = useLunette({
     expectedAlarms: /critical space allocation error/,

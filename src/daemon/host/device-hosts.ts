@@ -132,6 +132,7 @@ export class DeviceHosts {
       onOpen: () => this.#keepSpare(where),
       onClose: () => this.#closed(where),
       restartAfter: isolation?.restartAfter,
+      openTimeout: settings.openTimeout,
     });
     this.#open[where]++;
     return host;
@@ -178,6 +179,7 @@ export class DeviceHosts {
         commandTimeout: settings.commandTimeout,
         onTimeout: settings.onTimeout,
         traceVerbs: settings.traceVerbs,
+        openTimeout: settings.openTimeout,
         checkedBuffers: settings.checkedBuffers,
         definitions: settings.definitions,
         runtimeDirectory: settings.runtimeDirectory,

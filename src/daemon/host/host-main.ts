@@ -1,5 +1,6 @@
 import { handlerRegistry } from '../handler-registry.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
+import { native } from '../../native/addon.js';
 import { createLog } from '../log.js';
 import { watchLoop } from '../watch-loop.js';
 import { HostedDevice } from './hosted-device.js';
@@ -37,6 +38,8 @@ export async function runHost(
     port.post({ kind: 'failed', error: plainError(error) });
     return;
   }
+  // A thread's memory is the daemon's. After loading, which maps more. The daemon has said it where it is not allowed.
+  if (port.isMainThread) native().lockMemory();
   // From now on: loading code may take its time.
   const { blockThreshold = 0, ...deviceSettings } = settings;
   const loopWatch = watchLoop({

@@ -15,6 +15,7 @@ export interface HostSettings {
   readonly commandTimeout?: number;
   readonly onTimeout?: TimeoutPolicy;
   readonly traceVerbs?: boolean;
+  readonly openTimeout?: number;
   readonly checkedBuffers?: boolean;
   readonly definitions?: string;
   readonly runtimeDirectory?: string;

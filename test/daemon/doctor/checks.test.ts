@@ -5,6 +5,8 @@ import { busPolicy } from '../../../src/daemon/doctor/bus-policy.js';
 import { commandTimeoutTooShort } from '../../../src/daemon/doctor/command-timeout.js';
 import { dataArea } from '../../../src/daemon/doctor/data-area.js';
 import type { Check, Finding } from '../../../src/daemon/doctor/finding.js';
+import { unlockedMemory } from '../../../src/daemon/doctor/unlocked-memory.js';
+import { reservationFolder } from '../../../src/daemon/doctor/reservation-folder.js';
 import { ioFlusher } from '../../../src/daemon/doctor/io-flusher.js';
 import { missingModules } from '../../../src/daemon/doctor/missing-modules.js';
 import { orphanDevice } from '../../../src/daemon/doctor/orphan-device.js';
@@ -294,5 +296,33 @@ describe('what lunette doctor looks for', () => {
     expect(await find(ioFlusher)).to.deep.equal([]);
     machine.addProcess({ pid: 103, flags: ordinary, files: ['/dev/uio0'] });
     expect((await only(ioFlusher)).subject).to.equal('lunette (pid 103)');
+  });
+
+  it('daemons that are not locked in memory', async () => {
+    machine.addServed(disk);
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    // Serves nothing, and is not one of ours.
+    machine.addProcess({ pid: 101, locked: 0 });
+    machine.addProcess({ pid: 102, locked: 0, args: ['tcmu-runner'], files: ['/dev/uio0'] });
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    machine.addProcess({ pid: 103, locked: 0, files: ['/dev/uio0'] });
+    expect((await only(unlockedMemory)).subject).to.equal('lunette (pid 103)');
+  });
+
+  it('a folder for persistent reservations that is not there', async () => {
+    machine.write('sys/kernel/config/target/dbroot', "/etc/target it's\n");
+    // Nobody can reserve anything.
+    expect(await find(reservationFolder)).to.deep.equal([]);
+    machine.addServed(disk);
+    const { subject, fix } = await only(reservationFolder);
+    expect(subject).to.equal("/etc/target it's/pr");
+    expect(fix).to.deep.equal({ command: `mkdir -p -m 700 '/etc/target it'\\''s/pr'`, safe: true });
+    machine.write("etc/target it's/pr", 'a file');
+    expect(await find(reservationFolder)).to.have.length(1);
+    machine.remove("etc/target it's/pr");
+    machine.mkdir("etc/target it's/pr");
+    expect(await find(reservationFolder)).to.deep.equal([]);
+    machine.remove('sys/kernel/config/target/dbroot');
+    expect(await find(reservationFolder)).to.deep.equal([]);
   });
 });
