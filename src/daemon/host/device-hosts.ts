@@ -16,6 +16,7 @@ import { ProcessLink } from './process-link.js';
 import type { HandlerSource, HostStart } from './protocol.js';
 import { SupervisedHost } from './supervised-host.js';
 import { ThreadLink } from './thread-link.js';
+import { ThreadWatch } from '../loop/thread-watch.js';
 
 /** How devices are kept apart. */
 export interface IsolationSettings {
@@ -51,11 +52,15 @@ export class DeviceHosts {
   readonly #waiting: Record<Apart, HostConnection[]> = { thread: [], process: [] };
   /** Devices that are open, by what serves them. */
   readonly #open: Record<Apart, number> = { thread: 0, process: 0 };
+  readonly #watch: ThreadWatch | undefined;
   #saidTogether = false;
   #isClosed = false;
 
   constructor(options: DeviceHostsOptions) {
     this.#options = options;
+    const { isolation, log } = options;
+    const threshold = isolation?.blockThreshold ?? 0;
+    if (threshold > 0) this.#watch = new ThreadWatch({ threshold, log });
   }
 
   /** @throws ConfigError where its configuration names an isolation that there is not */
@@ -165,7 +170,9 @@ export class DeviceHosts {
   #connect(isolation: Apart): HostConnection {
     return new HostConnection(
       (start, listener) =>
-        isolation === 'thread' ? new ThreadLink(start, listener) : new ProcessLink(start, listener),
+        isolation === 'thread'
+          ? new ThreadLink(start, listener, this.#watch)
+          : new ProcessLink(start, listener),
       this.#start,
     );
   }
