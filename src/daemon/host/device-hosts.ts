@@ -102,7 +102,7 @@ export class DeviceHosts {
   renew(): void {
     for (const isolation of ['thread', 'process'] as const) {
       const waiting = this.#waiting[isolation].splice(0);
-      for (const connection of waiting) void connection.retire();
+      for (const connection of waiting) void connection.kill();
       if (waiting.length > 0) this.#keepSpare(isolation);
     }
   }
@@ -110,7 +110,7 @@ export class DeviceHosts {
   /** The devices have come: end all but one of those that are left. */
   trim(): void {
     for (const waiting of Object.values(this.#waiting)) {
-      for (const connection of waiting.splice(1)) void connection.retire();
+      for (const connection of waiting.splice(1)) void connection.kill();
     }
   }
 
@@ -145,7 +145,7 @@ export class DeviceHosts {
   /** Without devices there is nothing to be spared for. */
   #closed(isolation: Apart): void {
     if (--this.#open[isolation] > 0) return;
-    for (const connection of this.#waiting[isolation].splice(0)) void connection.retire();
+    for (const connection of this.#waiting[isolation].splice(0)) void connection.kill();
   }
 
   #take(isolation: Apart): HostConnection {

@@ -10,6 +10,8 @@ import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToH
 export interface HostPort {
   post(message: FromHost): void;
   onMessage(listener: (message: ToHost) => void): void;
+  /** Nothing comes any more. */
+  close(): void;
   /** Of a process of its own. */
   readonly isMainThread: boolean;
 }
@@ -45,6 +47,7 @@ export async function runHost(port: HostPort, start: HostStart): Promise<void> {
     registry = await handlerRegistry(handlers.modules, handlers.prefix);
   } catch (error) {
     port.post({ kind: 'failed', error: plainError(error) });
+    port.close();
     return;
   }
   // From now on: loading code may take its time.

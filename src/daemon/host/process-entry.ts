@@ -17,6 +17,7 @@ process.once('message', (start) => {
         if (process.connected) process.send?.(message);
       },
       onMessage: (listener) => void process.on('message', (message) => listener(message as ToHost)),
+      close: () => undefined,
       isMainThread: true,
     },
     start as HostStart,

@@ -4,11 +4,16 @@ import { startThread } from '../start-thread.js';
 import type { HostLink, LinkListener } from './host-link.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
+/** Milliseconds that a thread has to load its modules before it is ended all the same. */
+const LOAD_PATIENCE = 10_000;
+
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
   readonly pid = process.pid;
   readonly #worker: Worker;
   readonly #watched: WatchedThread | undefined;
+  #isLoading = true;
+  #doom: NodeJS.Timeout | undefined;
 
   /** @param watch looks at its event loop */
   constructor(start: HostStart, listener: LinkListener, watch?: ThreadWatch) {
@@ -19,9 +24,14 @@ export class ThreadLink implements HostLink {
     if (watched) watched.worker = worker;
     this.#watched = watched;
     let reason: string | undefined;
-    worker.on('message', (message: FromHost) => listener.onMessage(message));
+    worker.on('message', (message: FromHost) => {
+      // One that has failed may still be loading the rest, and ends by itself.
+      if (message.kind !== 'failed') this.#loaded();
+      listener.onMessage(message);
+    });
     worker.on('error', (error: Error) => (reason = error.stack ?? error.message));
     worker.on('exit', (status) => {
+      clearTimeout(this.#doom);
       if (watched) watch?.remove(watched);
       listener.onExit(reason ?? `it ended with status ${status}`);
     });
@@ -35,7 +45,15 @@ export class ThreadLink implements HostLink {
     this.#worker.postMessage(message);
   }
 
+  /** A thread that was ended while Node loads its modules would leave the descriptors of those files open. */
   kill(): void {
-    void this.#worker.terminate();
+    if (this.#isLoading)
+      this.#doom ??= setTimeout(() => void this.#worker.terminate(), LOAD_PATIENCE).unref();
+    else void this.#worker.terminate();
+  }
+
+  #loaded(): void {
+    this.#isLoading = false;
+    if (this.#doom) this.kill();
   }
 }

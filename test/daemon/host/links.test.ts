@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { HostConnection } from '../../../src/daemon/host/host-connection.js';
 import type { LinkStarter } from '../../../src/daemon/host/host-link.js';
 import { ProcessLink } from '../../../src/daemon/host/process-link.js';
@@ -49,3 +50,37 @@ for (const [kind, starter] of Object.entries(links)) {
     });
   });
 }
+
+describe('a thread that is ended while it loads its modules', function () {
+  this.timeout(60_000);
+
+  const modules = (): string[] =>
+    readdirSync('/proc/self/fd')
+      .map((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`);
+        } catch {
+          // The one that this is read with.
+          return '';
+        }
+      })
+      .filter((path) => /\.[cm]?[jt]s$/.test(path));
+
+  it('leaves none of their files open, and is not ready to anybody', async () => {
+    const before = modules();
+    const answers: string[] = [];
+    for (const milliseconds of [0, 30, 60, 90, 120, 150, 200, 250, 300, 400]) {
+      const connection = new HostConnection(links.thread, start);
+      const call = connection.call('details', undefined).then(
+        () => 'details',
+        (error: Error) => error.message,
+      );
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      await connection.kill();
+      expect(connection.hasEnded).to.equal(true);
+      answers.push(await call);
+    }
+    expect(modules()).to.deep.equal(before);
+    expect(answers.join('\n')).to.match(/the device is not open|the host of the device is gone/);
+  });
+});
