@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HostConnection } from '../../../src/daemon/host/host-connection.js';
 import type { LinkStarter } from '../../../src/daemon/host/host-link.js';
 import { ProcessLink } from '../../../src/daemon/host/process-link.js';
@@ -50,6 +54,42 @@ for (const [kind, starter] of Object.entries(links)) {
     });
   });
 }
+
+describe('a host that is a process', function () {
+  this.timeout(30_000);
+
+  it('ends with the daemon, even where a handler does not let its event loop turn', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lunette-host-'));
+    const handler = join(folder, 'endless.mjs');
+    writeFileSync(handler, 'for (;;);');
+    const daemon = join(folder, 'daemon.mts');
+    writeFileSync(
+      daemon,
+      `import { ProcessLink } from ${JSON.stringify(new URL('../../../src/daemon/host/process-link.ts', import.meta.url).href)};
+      const start = { ...${JSON.stringify(start)}, handlers: { modules: [${JSON.stringify(handler)}] } };
+      const link = new ProcessLink(start, { onMessage() {}, onExit() {} });
+      console.log(link.pid);`,
+    );
+    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), daemon], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [said] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const host = (): readonly string[] | undefined => {
+      try {
+        return readFileSync(`/proc/${Number(said)}/stat`, 'utf8').split(' ');
+      } catch {
+        return undefined;
+      }
+    };
+    // It has used two seconds, and so can only be in the handler.
+    while (Number(host()![13]) < 200) await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill('SIGKILL');
+    for (let state: string | undefined = 'R'; state !== undefined && state !== 'Z'; state = host()?.[2]) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe('a thread that is ended while it loads its modules', function () {
   this.timeout(60_000);
