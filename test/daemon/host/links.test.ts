@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commandTimeout } from '../../../src/daemon/doctor/command-timeout.js';
+import { readProcess, titleOf } from '../../../src/daemon/doctor/processes.js';
 import { HostConnection } from '../../../src/daemon/host/host-connection.js';
 import type { LinkStarter } from '../../../src/daemon/host/host-link.js';
 import { ProcessLink } from '../../../src/daemon/host/process-link.js';
@@ -57,6 +59,23 @@ for (const [kind, starter] of Object.entries(links)) {
 
 describe('a host that is a process', function () {
   this.timeout(30_000);
+
+  it('shows the budget of commands in its arguments, to lunette doctor', async () => {
+    const settings = { commandTimeout: 60_000, onTimeout: 'wait' } as const;
+    const connection = new HostConnection(links.process, { ...start, settings });
+    const shown = readProcess(
+      {
+        read: (path) => readFileSync(`/${path}`, 'utf8'),
+        list: () => [],
+        link: () => undefined,
+      },
+      connection.pid,
+    );
+    expect(commandTimeout(shown)).to.equal(0);
+    expect(shown.args).to.include('--command-timeout=60');
+    expect(titleOf(shown)).to.equal(`lunette (pid ${connection.pid})`);
+    await connection.kill();
+  });
 
   it('ends with the daemon, even where a handler does not let its event loop turn', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lunette-host-'));
