@@ -7,6 +7,7 @@
 #include "memory-region.h"
 #include "netlink-socket.h"
 #include "scsi-generic.h"
+#include "parent-death.h"
 #include "peer-credentials.h"
 #include "sd-notify.h"
 #include "uio-region.h"
@@ -24,6 +25,7 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("notify", Napi::Function::New(env, Notify, "notify"));
   exports.Set("setIoFlusher", Napi::Function::New(env, SetIoFlusher, "setIoFlusher"));
   exports.Set("lockMemory", Napi::Function::New(env, LockMemory, "lockMemory"));
+  exports.Set("dieWithParent", Napi::Function::New(env, DieWithParent, "dieWithParent"));
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
   DefineFileIo(env, exports);

@@ -1,7 +1,7 @@
 import { configure } from '../handlers/cfgstring.js';
 import type { TimeoutPolicy } from '../device/command-budget.js';
-import type { LoopWatch } from '../device/loop-watch.js';
 import { lateMessage, notInTime, OPEN_TIMEOUT, openWithin, type DiskOpener } from '../device/disk-opener.js';
+import type { LoopMarks } from '../device/loop-marks.js';
 import { endsWithin } from '../device/patience.js';
 import type { Disk, Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
@@ -24,12 +24,13 @@ export interface DeviceSettings {
   readonly onTimeout?: TimeoutPolicy;
   /** Know where verbs wait, to report those that take too long with their stack. */
   readonly traceVerbs?: boolean;
-  readonly loopWatch?: LoopWatch;
   /**
    * How long a handler may take to check a configuration, and then to open its disk; milliseconds. Default
    * OPEN_TIMEOUT. The kernel, and whoever made the device, waits for it.
    */
   readonly openTimeout?: number;
+  /** Of the event loop that serves the device. */
+  readonly loopMarks?: LoopMarks;
   readonly checkedBuffers?: boolean;
   /** Shared by the logical units that copies may go between. */
   readonly copyManager?: CopyManager;
@@ -163,7 +164,7 @@ export async function openDevice(
       commandTimeout: budget(settings, configfs),
       onTimeout: settings.onTimeout,
       traceVerbs: settings.traceVerbs,
-      loopWatch: settings.loopWatch,
+      loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
       unit: {
