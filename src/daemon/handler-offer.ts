@@ -15,7 +15,9 @@ export async function offerHandlers({
   log,
   definitions,
   openTimeout = OPEN_TIMEOUT,
-}: Pick<DaemonOptions, 'registry' | 'log' | 'definitions' | 'openTimeout'>): Promise<TcmuService | undefined> {
+}: Pick<DaemonOptions, 'registry' | 'log' | 'definitions' | 'openTimeout'>): Promise<
+  TcmuService | undefined
+> {
   const handlers = registry.list().map(({ subtype, handler: first }) => ({
     subtype,
     description: configDescription(first),

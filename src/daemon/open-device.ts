@@ -13,6 +13,7 @@ import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
+import { agreeOnWriteCache } from './write-cache.js';
 
 export interface DeviceSettings {
   /**
@@ -154,7 +155,7 @@ export async function openDevice(
   try {
     region = new (native().UioRegion)(tcmu.devicePath, tcmu.mapSize);
     journal = openDeviceJournal(settings.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu, region, configfs, log);
-    return new Device({
+    const device = new Device({
       name,
       region,
       disk,
@@ -174,6 +175,8 @@ export async function openDevice(
         copyManager: settings.copyManager,
       },
     });
+    agreeOnWriteCache(device, configfs, log);
+    return device;
   } catch (error) {
     journal?.close();
     region?.close();

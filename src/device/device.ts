@@ -297,7 +297,7 @@ export class Device {
 
   /** Tell all verbs to stop, and answer BUSY for those that do not, so that the initiator sends them again. */
   async #abortAll(reason: string): Promise<void> {
-    for (const command of this.#ring.commands()) command.abort(new Error(reason));
+    for (const command of this.#ring.commands()) command.abort(new DOMException(reason, 'AbortError'));
     if (await this.#idleWithin(ABORT_GRACE)) return;
     for (const command of [...this.#ring.commands()]) this.#answerFor(command, scsiStatus.busy);
   }
@@ -359,9 +359,8 @@ export class Device {
   }
 
   #abortTasks(type: number, commandIds: readonly number[]): void {
-    for (const id of commandIds) {
-      this.#ring.find(id)?.abort(new Error(`aborted by a task management function (type ${type})`));
-    }
+    const message = `aborted by a task management function (type ${type})`;
+    for (const id of commandIds) this.#ring.find(id)?.abort(new DOMException(message, 'AbortError'));
   }
 
   #isIdempotent(cdb: Uint8Array): boolean {

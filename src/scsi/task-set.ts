@@ -98,7 +98,9 @@ export class TaskSet {
       if (task.aborted) continue;
       task.aborted = true;
       if (task.start) unstarted.push(command);
-      command.abort?.(new Error(reason), !(reported && by !== undefined && task.nexus !== by));
+      // By its name known for what it is, where the verb fails with it.
+      const error = new DOMException(reason, 'AbortError');
+      command.abort?.(error, !(reported && by !== undefined && task.nexus !== by));
     }
     for (const command of unstarted) this.answer(command, scsiStatus.taskAborted);
     return { nexuses, done: Promise.all(ends) };

@@ -63,6 +63,21 @@ export class ConfigfsDevice {
     return this.#number('attrib/nl_reply_supported') > 0;
   }
 
+  /** Whether its `enable` has been done; not yet while the kernel asks for it to be served. */
+  isConfigured(): boolean {
+    return this.#number('enable') > 0;
+  }
+
+  /** emulate_write_cache: whether writes may be answered before they are stable. */
+  writeCache(): boolean {
+    return this.#number('attrib/emulate_write_cache') > 0;
+  }
+
+  /** Only of a device that is not configured yet: of another one the kernel would ask the daemon, and wait. */
+  setWriteCache(enabled: boolean): void {
+    this.#write('attrib/emulate_write_cache', enabled ? '1' : '0');
+  }
+
   /** Have ABORT TASK and LUN RESET put on the ring, so that handlers hear of them (Linux 5.9 and later). */
   notifyTaskManagement(): void {
     this.#write('attrib/tmr_notification', '1');

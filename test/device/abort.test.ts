@@ -46,7 +46,11 @@ async function play(steps: readonly Step[], listens: boolean): Promise<void> {
       return done.promise;
     },
   });
-  const { kernel, device } = await serve(disk, {}, { tmrNotification: true, dataBlocks: 16, ringSize: 4096 });
+  const { kernel, device, log } = await serve(
+    disk,
+    {},
+    { tmrNotification: true, dataBlocks: 16, ringSize: 4096 },
+  );
   const commands = new Map<string, PendingCommand>();
   const aborted = new Set<string>();
   const ended = new Set<string>();
@@ -93,6 +97,8 @@ async function play(steps: readonly Step[], listens: boolean): Promise<void> {
   expect(kernel.unfinished, steps.join()).to.equal(0);
   expect(kernel.broken).to.equal(false);
   expect(kernel.entriesOnRing).to.equal(0);
+  // That a verb ends as it was told to is no fault.
+  expect(log.lines.filter((line) => line.includes('failed'))).to.deep.equal([]);
   await device.close(0);
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Daemon } from './support/daemon.js';
 import { examine } from './support/doctor.js';
+import { KernelLog } from './support/kernel-log.js';
 import { resetNetlink } from './support/lunette.js';
 import { bash, run } from './support/run.js';
 import { Systemd } from './support/systemd.js';
@@ -24,8 +25,10 @@ function disk(): string | undefined {
 
 describe('lunette.service at boot', () => {
   let systemd: Systemd;
+  let kernelLog: KernelLog;
 
   before(async () => {
+    kernelLog = await KernelLog.fromNow();
     const daemon = await Daemon.start();
     await targetcli(
       '/backstores/user:file create name=boot size=16M control=max_data_area_mb=16 cfgstring=/tmp/boot.img?create=1',
@@ -104,6 +107,32 @@ describe('lunette.service at boot', () => {
     expect(await systemd.property('lunette', 'ActiveState')).to.equal('active');
     expect(await systemd.property('lunette', 'NRestarts')).to.equal('1');
   });
+
+  it('has what LIO restores as it was saved, its write cache included', async () => {
+    const [hba] = readdirSync('/sys/kernel/config/target/core').filter((name) => name.startsWith('user_'));
+    const attribute = `/sys/kernel/config/target/core/${hba}/boot/attrib/emulate_write_cache`;
+    expect(readFileSync(attribute, 'utf8')).to.equal('1\n');
+    const written = readFileSync(`/sys/class/block/${(disk() ?? '').slice(5)}/queue/write_cache`, 'utf8');
+    expect(written).to.equal('write back\n');
+    expect((await kernelLog.lines()).filter((line) => /Unable to reconfigure/.test(line))).to.deep.equal([]);
+  });
+
+  it('stops with LIO in one go, also under load, and comes back with its disks', async () => {
+    for (const load of [false, true, false, true]) {
+      const path = disk() ?? '';
+      const reading = load
+        ? run('dd', [`if=${path}`, 'of=/dev/null', 'bs=4k', 'iflag=direct'], { mayFail: true })
+        : undefined;
+      await systemd.control('stop', 'lunette', restore);
+      await reading;
+      expect(await systemd.property('lunette', 'Result')).to.equal('success');
+      expect(readdirSync('/sys/class/uio')).to.deep.equal([]);
+      await systemd.control('start', 'lunette', restore);
+      const next = await until('the disk', disk);
+      await run('cmp', ['-n', '8M', '/tmp/pattern', next]);
+    }
+    expect((await kernelLog.lines()).filter((line) => /Unable to reconfigure/.test(line))).to.deep.equal([]);
+  }).timeout(240_000);
 
   it('stops after LIO has given its devices back', async () => {
     rmSync('/tmp/stopped');

@@ -1,77 +1,17 @@
 import { expect } from 'chai';
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Daemon } from './support/daemon.js';
 import { freshImage } from './support/disks.js';
+import { histogram } from './support/histogram.js';
 import { KernelLog } from './support/kernel-log.js';
+import { Load } from './support/load.js';
 import { LoopbackLun } from './support/lun.js';
-import { bash, deferred, run } from './support/run.js';
+import { bash, run } from './support/run.js';
 import { until } from './support/wait.js';
 
-/** How often each is done; LUNETTE_TAKE_OVERS=50 for a run that counts. */
-const rounds = Number(process.env.LUNETTE_TAKE_OVERS ?? 5);
-
-/** fio, for as long as it is wanted: mixed reads and writes at depth 32, each block verified. */
-class Load {
-  readonly #done: Promise<{ status: number; output: string }>;
-  readonly #stop: () => void;
-
-  constructor(path: string) {
-    const { promise, resolve, reject } = deferred<{ status: number; output: string }>();
-    const child = spawn(
-      'fio',
-      [
-        '--name=load',
-        `--filename=${path}`,
-        '--direct=1',
-        '--ioengine=libaio',
-        '--iodepth=32',
-        '--rw=randrw',
-        '--bsrange=4k-64k',
-        '--size=32M',
-        '--verify=crc32c',
-        '--verify_fatal=1',
-        '--do_verify=1',
-        '--loops=10000',
-        '--output-format=json',
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-    }
-    child.on('error', reject).on('close', (code) => resolve({ status: code ?? 128, output }));
-    this.#done = promise;
-    this.#stop = () => child.kill('SIGINT');
-  }
-
-  /** End it. @throws where a read or write failed, or a block was not what was written */
-  async end(): Promise<void> {
-    this.#stop();
-    const { output } = await this.#done;
-    const report = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1)) as {
-      jobs: { error: number; read: { total_ios: number }; write: { total_ios: number } }[];
-    };
-    // 0, or EINTR of the signal.
-    expect(report.jobs[0].error, output).to.be.oneOf([0, 4, 128]);
-    expect(output).not.to.match(/verify failed|crc32c: verify|io_u error/);
-    expect(report.jobs[0].write.total_ios).to.be.above(0);
-  }
-}
-
-/** Milliseconds as powers of two. */
-function histogram(what: string, stalls: readonly number[]): string {
-  const buckets = new Map<number, number>();
-  for (const stall of stalls) {
-    const bound = 2 ** Math.ceil(Math.log2(Math.max(1, stall)));
-    buckets.set(bound, (buckets.get(bound) ?? 0) + 1);
-  }
-  const lines = [...buckets].sort(([a], [b]) => a - b).map(([bound, count]) => `  <= ${bound} ms: ${count}`);
-  return [`${stalls.length} ${what}, longest stall ${Math.max(...stalls).toFixed(0)} ms`, ...lines].join(
-    '\n',
-  );
-}
+/** How often: LUNETTE_TAKE_OVERS=50 LUNETTE_RELOADS=50 for a run that counts. */
+const takeOvers = Number(process.env.LUNETTE_TAKE_OVERS ?? 5);
+const reloads = Number(process.env.LUNETTE_RELOADS ?? 5);
 
 function stallsOf(daemon: Daemon, message: RegExp): number[] {
   return daemon.log
@@ -143,11 +83,11 @@ describe('take-over and hot reload under load', () => {
   const filesAreRight = (): Promise<unknown> =>
     bash('sync; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/over /mnt/over/data; date >/mnt/over/now; sync');
 
-  it(`goes on in ${rounds} new daemons, one after the other, and no initiator notices`, async function () {
-    this.timeout(60_000 + rounds * 20_000);
+  it(`goes on in ${takeOvers} new daemons, one after the other, and no initiator notices`, async function () {
+    this.timeout(60_000 + takeOvers * 20_000);
     const load = new Load(raw.path);
     const stalls: number[] = [];
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < takeOvers; round++) {
       const next = await Daemon.start(['--handler', module, '--take-over']);
       stalls.push(...stallsOf(next, /taken over; commands waited/));
       await until('the old daemon to leave', () => !daemon.isRunning);
@@ -157,7 +97,7 @@ describe('take-over and hot reload under load', () => {
       await filesAreRight();
     }
     await load.end();
-    expect(stalls).to.have.length(2 * rounds);
+    expect(stalls).to.have.length(2 * takeOvers);
     process.stdout.write(`${histogram('take-overs of a device', stalls)}\n`);
   });
 
@@ -179,10 +119,10 @@ describe('take-over and hot reload under load', () => {
     expect(stdout).to.include(raw.name);
   });
 
-  it(`takes new code ${rounds} times by \`lunette reload\``, async function () {
-    this.timeout(60_000 + rounds * 20_000);
+  it(`takes new code ${reloads} times by \`lunette reload\``, async function () {
+    this.timeout(60_000 + reloads * 20_000);
     const load = new Load(raw.path);
-    for (let round = 1; round <= rounds; round++) {
+    for (let round = 1; round <= reloads; round++) {
       writeFileSync(module, source(round));
       await run(process.execPath, ['dist/cli/main.js', 'reload', raw.name]);
       await daemon.logged('the new version', new RegExp(`^version ${round} opened$`));
