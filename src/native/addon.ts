@@ -173,11 +173,22 @@ export interface NativeBinding {
    * preadv(2)/pwritev(2) in this thread, synchronously, into any kind of buffer.
    * @returns bytes transferred, which may be fewer than asked
    */
-  preadv(fd: number, buffers: readonly Uint8Array[], offset: number): number;
-  pwritev(fd: number, buffers: readonly Uint8Array[], offset: number): number;
+  preadv(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  pwritev(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  /**
+   * As preadv and pwritev, but only what takes no waiting for a device (RWF_NOWAIT of preadv2(2)).
+   * @returns bytes transferred, which may be fewer than asked; WOULD_WAIT, or CANNOT_TELL where the file system does
+   * not say
+   */
+  preadNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  pwriteNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
   /** An ArrayBuffer whose first byte is aligned (O_DIRECT). @param size bytes @param alignment bytes, a power of two */
   alignedBuffer(size: number, alignment: number): ArrayBuffer;
 }
+
+/** Of preadNow and pwriteNow (native/file-io.cc). */
+export const WOULD_WAIT = -1;
+export const CANNOT_TELL = -2;
 
 let loaded: NativeBinding | undefined;
 
