@@ -207,7 +207,7 @@ describe('take-over and hot reload under load', () => {
 for (const isolation of ['process', 'none']) {
   describe(`take-over and hot reload under load, with --isolate ${isolation}`, () => {
     const args = ['--handler', module, '--isolate', isolation];
-    const times = Math.min(rounds, 2);
+    const times = Math.min(takeOvers, 2);
     let kernelLog: KernelLog;
     let daemon: Daemon;
     let lun: LoopbackLun;
