@@ -10,6 +10,7 @@ import type { TcmuService } from '../target/tcmu-service.js';
 import { scanUio, type TcmuDevice } from '../target/uio.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
 import type { LogLevelName } from './control/schema.js';
+import { ExportedDevice } from './control/exported-device.js';
 import { ControlServer } from './control/server.js';
 import type { ControlDevice, ControlTarget } from './control/target.js';
 import type { DaemonOptions } from './daemon-options.js';
@@ -47,7 +48,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   #service: TcmuService | undefined;
   #target: KernelTarget | undefined;
   #iscsi: IscsiTarget | undefined;
-  readonly #exports: DiskExport[] = [];
+  readonly #exports: { disk: DiskExport; device: ExportedDevice }[] = [];
   /** What EXTENDED COPY and its kin may reach. */
   readonly #copies = new CopyManager();
   #endPings = (): void => undefined;
@@ -169,9 +170,11 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   }
 
   async #closeIscsi(): Promise<void> {
+    const exported = this.#exports.splice(0);
+    for (const { device } of exported) device.close();
     await this.#iscsi?.close();
     this.#iscsi = undefined;
-    await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
+    await Promise.all(exported.map(({ disk }) => disk.close()));
   }
 
   /** A disk of ours that this machine itself uses must not wait for memory, or for pages of our own program. */
@@ -218,11 +221,15 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
         log: this.#log,
         unit: { copyManager: this.#copies },
       });
-      this.#exports.push(opened);
       const { subtype } = parseDeviceConfig(definition);
-      for (const url of opened.offer(this.#iscsi, iscsiName(`${subtype}.${index}`))) {
-        this.#log.info({ url }, 'exported');
-      }
+      const name = `${subtype}.${index}`;
+      const device = new ExportedDevice(
+        { name: `export/${name}`, handler: subtype, config: definition },
+        opened,
+      );
+      this.#exports.push({ disk: opened, device });
+      device.urls = opened.offer(this.#iscsi, iscsiName(name), device);
+      for (const url of device.urls) this.#log.info({ url }, 'exported');
     }
   }
 
@@ -242,18 +249,17 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     this.#takeOver?.close();
     await this.#control?.close();
     await this.#target?.close();
-    await this.#iscsi?.close();
+    await this.#closeIscsi();
     await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
     this.#devices.clear();
-    await Promise.all(this.#exports.map((opened) => opened.close()));
     await this.#hosts.close();
     await this.#service?.close();
     this.#endPings();
   }
 
-  /** The TCMU devices that are served. */
+  /** The TCMU devices that are served, and the disks that the embedded target alone has. */
   devices(): readonly ControlDevice[] {
-    return [...this.#devices.values()];
+    return [...this.#devices.values(), ...this.#exports.map(({ device }) => device)];
   }
 
   get logLevel(): LogLevelName {
@@ -320,7 +326,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
    */
   async reload(name: string): Promise<void> {
     const device = [...this.#devices.values()].find((one) => one.name === name);
-    if (!device) throw new Error(`${name} is not served here`);
+    if (!device) throw new Error(`${name} is no TCMU device: only those can have their code loaded anew`);
     await device.reload();
     this.#hosts.renew();
     const origin = this.#options.registry.origin(device.tcmu.subtype);

@@ -34,14 +34,19 @@ export interface SupervisedHostOptions {
   readonly restartAfter?: number;
   /** How long a handler may take to open its disk; milliseconds. Default OPEN_TIMEOUT. */
   readonly openTimeout?: number;
+  /** Milliseconds that a host has to load handlers, and to answer in beyond openTimeout. Default 30 000 and 5 000. */
+  readonly patience?: { readonly load?: number; readonly answer?: number };
 }
 
 /** Milliseconds for which a device may be held by a host that has just died, and from try to try. */
 const BUSY_PATIENCE = 2000;
 const BUSY_WAIT = 20;
 
+/** Milliseconds that a host may take to start and to load its handlers. */
+const LOAD_TIMEOUT = 30_000;
+
 /** Milliseconds that a host has to answer in, beyond the time its handler may take: it has that end itself. */
-const OPEN_PATIENCE = 2000;
+const OPEN_PATIENCE = 5000;
 
 /** Milliseconds that a host may take to close its device, beyond the time its commands have. */
 const CLOSE_PATIENCE = 5000;
@@ -127,16 +132,15 @@ export class SupervisedHost implements DeviceHost {
       },
     };
     try {
-      const { openTimeout = OPEN_TIMEOUT } = this.#options;
-      const patience = openTimeout + OPEN_PATIENCE;
-      if (!(await endsWithin(patience, connection.ready))) {
-        throw notInTime('its host had not loaded the handlers', patience);
+      const { openTimeout = OPEN_TIMEOUT, patience = {} } = this.#options;
+      const { load = LOAD_TIMEOUT, answer = OPEN_PATIENCE } = patience;
+      if (!(await endsWithin(load, connection.ready))) {
+        throw notInTime('its host had not loaded the handlers', load);
       }
       // A check and an opening.
+      const limit = 2 * openTimeout + answer;
       const opening = this.#openDevice(connection);
-      if (!(await endsWithin(openTimeout + patience, opening))) {
-        throw notInTime('its host had not opened it', openTimeout + patience);
-      }
+      if (!(await endsWithin(limit, opening))) throw notInTime('its host had not opened it', limit);
       this.#state = await opening;
       if (this.#listeners.size > 0) await connection.call('trace', { on: true });
     } catch (error) {

@@ -106,6 +106,7 @@ describe('a supervised host', () => {
           isolation: 'thread',
           log: new SupervisorLog() as never,
           openTimeout: 20,
+          patience: { load: 20, answer: 20 },
           connect: () =>
             new HostConnection(
               (_start, listener) => {
