@@ -88,7 +88,7 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
-      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, true));
     }
     const all = this.#all();
     await Promise.allSettled(all.map(({ ready }) => ready));
@@ -152,7 +152,7 @@ export class DeviceHosts {
     const waiting = this.#waiting[isolation];
     for (;;) {
       const connection = waiting.shift();
-      if (!connection) return this.#connect(isolation);
+      if (!connection) return this.#connect(isolation, false);
       if (!connection.hasEnded) return connection;
     }
   }
@@ -163,23 +163,24 @@ export class DeviceHosts {
    */
   #keepSpare(isolation: Apart): void {
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
-    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
+    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation, true));
     this.#waiting[isolation] = living;
   }
 
-  #connect(isolation: Apart): HostConnection {
+  #connect(isolation: Apart, isSpare: boolean): HostConnection {
     return new HostConnection(
       (start, listener) =>
         isolation === 'thread'
           ? new ThreadLink(start, listener, this.#watch)
           : new ProcessLink(start, listener),
-      this.#start,
+      this.#start(isSpare),
     );
   }
 
-  get #start(): HostStart {
+  #start(isSpare: boolean): HostStart {
     const { settings, log, isolation } = this.#options;
     return {
+      isSpare,
       handlers: isolation?.handlers ?? { modules: [] },
       settings: {
         commandTimeout: settings.commandTimeout,
