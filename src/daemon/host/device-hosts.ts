@@ -1,4 +1,5 @@
 import type { HandlerRegistry } from '../../handlers/registry.js';
+import { endsWithin } from '../../device/patience.js';
 import { isolationOf } from '../../handlers/cfgstring.js';
 import type { CopyManager } from '../../scsi/copy-manager.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
@@ -43,6 +44,9 @@ export interface DeviceHostsOptions {
   readonly together?: string;
 }
 
+/** Milliseconds that devices wait for the hosts of all of them. */
+const PREPARE_PATIENCE = 10_000;
+
 type Apart = Exclude<Isolation, 'none'>;
 
 /** Finds each device its host. */
@@ -78,8 +82,11 @@ export class DeviceHosts {
     return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
   }
 
-  /** Have hosts ready for devices that are about to come. */
-  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+  /**
+   * Have hosts ready for devices that are about to come.
+   * @param isEarly another daemon serves them as yet
+   */
+  async prepare(devices: readonly TcmuDevice[], isEarly: boolean): Promise<void> {
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -88,10 +95,10 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
-      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, true));
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, isEarly));
     }
     const all = this.#all();
-    await Promise.allSettled(all.map(({ ready }) => ready));
+    await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
   }
 
   #all(): HostConnection[] {
