@@ -104,9 +104,11 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     if (tcmu) this.#stayOutOfReclaim();
     if (tcmu && bus) this.#service = await offerHandlers(this.#options);
     if (control !== undefined) this.#control = await this.#listen(control);
-    // Ahead of time: commands wait from the hand-over on.
-    if (tcmu && this.#options.takeOver) {
-      await this.#hosts.prepare(scanUio().filter((device) => this.owns(device)));
+    // Ahead of time: commands wait from the hand-over on. And all of them before the first device is opened, whose
+    // commands would leave them little time to load their code.
+    if (tcmu) {
+      const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
+      await this.#hosts.prepare(devices, this.#options.takeOver === true);
     }
     this.#handedOver = (await handOver()) ?? {};
     if (iscsi) await this.#startIscsi(iscsi);

@@ -1,4 +1,5 @@
 import type { HandlerRegistry } from '../../handlers/registry.js';
+import { endsWithin } from '../../device/patience.js';
 import { isolationOf } from '../../handlers/cfgstring.js';
 import type { CopyManager } from '../../scsi/copy-manager.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
@@ -43,6 +44,9 @@ export interface DeviceHostsOptions {
   readonly together?: string;
 }
 
+/** Milliseconds that devices wait for the hosts of all of them. */
+const PREPARE_PATIENCE = 10_000;
+
 type Apart = Exclude<Isolation, 'none'>;
 
 /** Finds each device its host. */
@@ -78,8 +82,11 @@ export class DeviceHosts {
     return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
   }
 
-  /** Have hosts ready for devices that are about to come. */
-  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+  /**
+   * Have hosts ready for devices that are about to come.
+   * @param isEarly another daemon serves them as yet
+   */
+  async prepare(devices: readonly TcmuDevice[], isEarly: boolean): Promise<void> {
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -88,10 +95,10 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
-      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, isEarly));
     }
     const all = this.#all();
-    await Promise.allSettled(all.map(({ ready }) => ready));
+    await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
   }
 
   #all(): HostConnection[] {
@@ -153,7 +160,7 @@ export class DeviceHosts {
     const waiting = this.#waiting[isolation];
     for (;;) {
       const connection = waiting.shift();
-      if (!connection) return this.#connect(isolation);
+      if (!connection) return this.#connect(isolation, false);
       if (!connection.hasEnded) return connection;
     }
   }
@@ -164,23 +171,24 @@ export class DeviceHosts {
    */
   #keepSpare(isolation: Apart): void {
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
-    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
+    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation, true));
     this.#waiting[isolation] = living;
   }
 
-  #connect(isolation: Apart): HostConnection {
+  #connect(isolation: Apart, isSpare: boolean): HostConnection {
     return new HostConnection(
       (start, listener) =>
         isolation === 'thread'
           ? new ThreadLink(start, listener, this.#watch)
           : new ProcessLink(start, listener),
-      this.#start,
+      this.#start(isSpare),
     );
   }
 
-  get #start(): HostStart {
+  #start(isSpare: boolean): HostStart {
     const { settings, log, isolation } = this.#options;
     return {
+      isSpare,
       handlers: isolation?.handlers ?? { modules: [] },
       settings: {
         commandTimeout: settings.commandTimeout,

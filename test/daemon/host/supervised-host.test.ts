@@ -52,7 +52,7 @@ async function supervise(
           hosts.push(scripted);
           return scripted;
         },
-        { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+        { isSpare: false, handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
       ),
   });
   return { host, hosts, log };
@@ -90,7 +90,7 @@ describe('a supervised host', () => {
               },
               listener,
             )),
-          { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+          { isSpare: false, handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
         ),
     }).catch((error: NodeJS.ErrnoException) => error);
     expect(refused).to.include({ message: 'no such image', code: 'ENOENT' });
