@@ -1,4 +1,4 @@
-// HOT PATH: preadv and pwritev run once a command.
+// HOT PATH: preadv, pwritev, preadNow and pwriteNow run once a command.
 #include "file-io.h"
 
 #include <fcntl.h>
@@ -89,12 +89,18 @@ Napi::Value Seek(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), found < 0 ? -1 : static_cast<double>(found));
 }
 
-/** The first IOV_MAX buffers of an array: a longer list is a short transfer. */
+/** One buffer, or the first IOV_MAX of an array: a longer list is a short transfer. */
 class BufferList {
  public:
   BufferList(Napi::Value value, ArgumentName name) {
+    if (value.IsTypedArray()) {
+      const Bytes bytes = ByteArray(value, name);
+      vectors_[0] = {bytes.data, bytes.size};
+      count_ = 1;
+      return;
+    }
     if (!value.IsArray()) {
-      throw Napi::TypeError::New(value.Env(), std::string(name.callee) + ": buffers must be an array");
+      throw Napi::TypeError::New(value.Env(), std::string(name.callee) + ": buffers must be a Uint8Array or an array of them");
     }
     const Napi::Array array = value.As<Napi::Array>();
     count_ = static_cast<int>(std::min<std::uint32_t>(array.Length(), IOV_MAX));
@@ -130,6 +136,33 @@ Napi::Value Preadv(const Napi::CallbackInfo& info) { return TransferVectors(info
 
 Napi::Value Pwritev(const Napi::CallbackInfo& info) { return TransferVectors(info, "pwritev", ::pwritev); }
 
+/** What preadNow and pwriteNow return where nothing was transferred; src/native/addon.ts has them too. */
+constexpr int kWouldWait = -1;
+constexpr int kCannotTell = -2;
+
+using FlaggedTransfer = ssize_t (*)(int, const iovec*, int, off_t, int);
+
+Napi::Value TransferNow(const Napi::CallbackInfo& info, const char* name, const char* call,
+                        FlaggedTransfer transfer) {
+  const int fd = Descriptor(info[0], {name, "fd"});
+  const std::int64_t offset = Integer(info[2], {name, "offset"}, 0, kMaxSafeInteger);
+  const BufferList buffers(info[1], {name, "each of buffers"});
+  ssize_t size = Retry([&] { return transfer(fd, buffers.Data(), buffers.Count(), offset, RWF_NOWAIT); });
+  if (size < 0) {
+    if (errno == EAGAIN) size = kWouldWait;
+    // The file system does not know, or the kernel has no such call.
+    else if (errno == EOPNOTSUPP || errno == ENOSYS) size = kCannotTell;
+    else throw SyscallError(info.Env(), errno, call);
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(size));
+}
+
+Napi::Value PreadNow(const Napi::CallbackInfo& info) { return TransferNow(info, "preadNow", "preadv2", ::preadv2); }
+
+Napi::Value PwriteNow(const Napi::CallbackInfo& info) {
+  return TransferNow(info, "pwriteNow", "pwritev2", ::pwritev2);
+}
+
 Napi::Value AlignedBuffer(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto size = static_cast<std::size_t>(Integer(info[0], {"alignedBuffer", "size"}, 1, kMaxSafeInteger));
@@ -164,6 +197,8 @@ void DefineFileIo(Napi::Env env, Napi::Object exports) {
   exports.Set("seek", Napi::Function::New(env, Seek, "seek"));
   exports.Set("preadv", Napi::Function::New(env, Preadv, "preadv"));
   exports.Set("pwritev", Napi::Function::New(env, Pwritev, "pwritev"));
+  exports.Set("preadNow", Napi::Function::New(env, PreadNow, "preadNow"));
+  exports.Set("pwriteNow", Napi::Function::New(env, PwriteNow, "pwriteNow"));
   exports.Set("alignedBuffer", Napi::Function::New(env, AlignedBuffer, "alignedBuffer"));
 }
 

@@ -98,6 +98,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
         'answer a command that takes longer; 0 never (default: 3/4 of LIO’s cmd_time_out)',
       )
       .option('--drain-timeout <seconds>', 'on SIGTERM, let running commands take so long', '10')
+      .option(
+        '--open-timeout <seconds>',
+        'give up on a handler that has not opened its disk after so long',
+        '20',
+      )
       .option('--subtype-prefix <text>', 'put before each handler’s name, to keep clear of another daemon’s')
       .addOption(definitionsOption)
       .option('--no-bus', 'do not offer the handlers to targetcli over the system bus')

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkedDisk } from '../device/checked-disk.js';
+import { lateMessage, openWithin } from '../device/disk-opener.js';
 import { StateFile } from '../device/state-file.js';
 import { withProperties, type DiskProperties } from '../device/disk-properties.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
@@ -25,6 +26,8 @@ export interface DiskExportOptions extends DiskProperties {
   readonly size?: number;
   /** Logical block length in bytes. */
   readonly blockSize?: number;
+  /** How long the handler may take to open it, in milliseconds. Default: as long as it likes. */
+  readonly openTimeout?: number;
   readonly checkedBuffers?: boolean;
   /** Unit serial number. Default: one made of the definition. */
   readonly serial?: string;
@@ -74,7 +77,14 @@ export class DiskExport {
     await handler.check?.(config);
     if (options.state !== undefined) await mkdir(options.state, { recursive: true, mode: 0o700 });
     const serial = options.serial ?? serialOf(definition);
-    const opened = await handler.open(config, { size, blockSize, log });
+    const open = (): Disk | Promise<Disk> => handler.open(config, { size, blockSize, log });
+    const { openTimeout } = options;
+    const opened =
+      openTimeout === undefined
+        ? await open()
+        : await openWithin(openTimeout, open, undefined, (error) =>
+            log.error(lateMessage(definition, error)),
+          );
     try {
       const disk = withProperties(options.checkedBuffers ? checkedDisk(opened) : opened, {
         readOnly,

@@ -1,12 +1,14 @@
 import { configure } from '../handlers/cfgstring.js';
 import type { TimeoutPolicy } from '../device/command-budget.js';
-import type { LoopWatch } from '../device/loop-watch.js';
-import type { DiskOpener } from '../device/reload.js';
-import type { Handler } from '../handlers/contract.js';
+import { lateMessage, notInTime, OPEN_TIMEOUT, openWithin, type DiskOpener } from '../device/disk-opener.js';
+import type { LoopMarks } from '../device/loop-marks.js';
+import { endsWithin } from '../device/patience.js';
+import type { Disk, Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import { Device, type DeviceJournal } from '../device/device.js';
 import { native, type RegionHandle } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
+import { describeFailure } from '../scsi/errno.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
@@ -23,7 +25,13 @@ export interface DeviceSettings {
   readonly onTimeout?: TimeoutPolicy;
   /** Know where verbs wait, to report those that take too long with their stack. */
   readonly traceVerbs?: boolean;
-  readonly loopWatch?: LoopWatch;
+  /**
+   * How long a handler may take to check a configuration, and then to open its disk; milliseconds. Default
+   * OPEN_TIMEOUT. The kernel, and whoever made the device, waits for it.
+   */
+  readonly openTimeout?: number;
+  /** Of the event loop that serves the device. */
+  readonly loopMarks?: LoopMarks;
   readonly checkedBuffers?: boolean;
   /** Shared by the logical units that copies may go between. */
   readonly copyManager?: CopyManager;
@@ -51,9 +59,20 @@ function maxTransferBlocks(configfs: ConfigfsDevice): number | undefined {
   return configured === KERNEL_DEFAULT_MAX_SECTORS ? undefined : configured;
 }
 
+/** The handler's own check of its configuration, with an end. @throws what it throws, or ETIMEDOUT */
+export async function checkWithin(
+  milliseconds: number,
+  handler: Handler,
+  config: ReturnType<typeof configure>,
+): Promise<void> {
+  if (!handler.check) return;
+  if (await endsWithin(milliseconds, handler.check(config))) return;
+  throw notInTime(`handler '${handler.name}' had not checked the configuration`, milliseconds);
+}
+
 /**
  * What opens a device's disk, now and again; its configuration is checked here.
- * @throws ConfigError, or what the handler's `check` throws
+ * @throws ConfigError, or what the handler's `check` throws; ETIMEDOUT where that takes too long
  */
 export async function diskOpener(
   handler: Handler,
@@ -63,7 +82,7 @@ export async function diskOpener(
   log: Logger,
 ): Promise<DiskOpener> {
   const config = configure(handler, cfgstring, { definitions: settings.definitions });
-  await handler.check?.(config);
+  await checkWithin(settings.openTimeout ?? OPEN_TIMEOUT, handler, config);
   return async (inherited) => {
     const blockSize = configfs.blockSize();
     const disk = await handler.open(config, { size: configfs.size(), blockSize, log, inherited });
@@ -104,6 +123,16 @@ function notifyTaskManagement(name: string, configfs: ConfigfsDevice, log: Logge
   }
 }
 
+/** Whoever waits is to be told why the device cannot be served, not why its disk cannot be closed. */
+async function closeUnused(disk: Disk, name: string, log: Logger): Promise<void> {
+  try {
+    if (await endsWithin(OPEN_TIMEOUT, disk.close?.())) return;
+    log.error(`${name}: the disk did not close`);
+  } catch (error) {
+    log.error(`${name}: the disk did not close: ${describeFailure(error)}`);
+  }
+}
+
 /** Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it. */
 export async function openDevice(
   tcmu: TcmuDevice,
@@ -117,7 +146,9 @@ export async function openDevice(
   if (!handler)
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
   const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
-  const disk = await open();
+  const disk = await openWithin(settings.openTimeout ?? OPEN_TIMEOUT, open, undefined, (error) =>
+    log.error(lateMessage(name, error)),
+  );
   notifyTaskManagement(name, configfs, log);
   let region;
   let journal;
@@ -134,7 +165,7 @@ export async function openDevice(
       commandTimeout: budget(settings, configfs),
       onTimeout: settings.onTimeout,
       traceVerbs: settings.traceVerbs,
-      loopWatch: settings.loopWatch,
+      loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
       unit: {
@@ -149,7 +180,7 @@ export async function openDevice(
   } catch (error) {
     journal?.close();
     region?.close();
-    await disk.close?.();
+    await closeUnused(disk, name, log);
     if ((error as NodeJS.ErrnoException).code === 'EBUSY') {
       throw new Error(
         `${tcmu.devicePath} is in use: another process serves ${name} (fuser ${tcmu.devicePath} names it)`,

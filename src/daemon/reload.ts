@@ -118,6 +118,6 @@ export class Reloader {
   ): Promise<number> {
     const configfs = new ConfigfsDevice(tcmu);
     const open = await diskOpener(handler, cfgstring, configfs, this.#settings, this.#log);
-    return (await device.replaceDisk(open, options)).stall;
+    return (await device.replaceDisk(open, { openTimeout: this.#settings.openTimeout, ...options })).stall;
   }
 }

@@ -2,10 +2,8 @@ import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey, SenseError } from '../handlers/contract.js';
 import { describeFailure } from '../scsi/errno.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
+import { lateMessage, OPEN_TIMEOUT, openWithin, type DiskOpener } from './disk-opener.js';
 import { endsWithin } from './patience.js';
-
-/** Opens a disk. @param inherited what the disk before it handed over, if it did */
-export type DiskOpener = (inherited?: unknown) => Disk | Promise<Disk>;
 
 export interface ReplaceOptions {
   /** How long commands may run on before the replacement is given up, in milliseconds. Default 10 000. */
@@ -15,7 +13,7 @@ export interface ReplaceOptions {
    * may still write to what the old disk wrote to. Default false.
    */
   readonly force?: boolean;
-  /** How long the new disk may take to open, in milliseconds. Default 20 000. */
+  /** How long the new disk may take to open, in milliseconds. Default OPEN_TIMEOUT. */
   readonly openTimeout?: number;
 }
 
@@ -46,19 +44,6 @@ const flushContext = (): { fua: boolean; dpo: boolean; signal: AbortSignal } => 
   dpo: false,
   signal: AbortSignal.timeout(CLOSE_TIMEOUT),
 });
-
-/** @throws Error where it is not open in time; a disk that comes later is closed */
-async function openWithin(milliseconds: number, open: DiskOpener, inherited: unknown): Promise<Disk> {
-  const opening = Promise.resolve(open(inherited));
-  if (!(await endsWithin(milliseconds, opening))) {
-    opening.then(
-      (disk) => disk.close?.(),
-      () => undefined,
-    );
-    throw new Error(`the disk was not open after ${milliseconds} ms`);
-  }
-  return opening;
-}
 
 async function close(disk: Disk, { name, log }: ReplacementHost): Promise<void> {
   try {
@@ -109,7 +94,7 @@ export class DiskReplacement {
     host: ReplacementHost,
     next: DiskOpener,
     previous: DiskOpener | undefined,
-    { patience = 10_000, force = false, openTimeout = 20_000 }: ReplaceOptions = {},
+    { patience = 10_000, force = false, openTimeout = OPEN_TIMEOUT }: ReplaceOptions = {},
   ) {
     this.#host = host;
     this.#next = next;
@@ -136,9 +121,16 @@ export class DiskReplacement {
     return { stall: performance.now() - begun };
   }
 
+  #open(open: DiskOpener, inherited: unknown): Promise<Disk> {
+    const { name, log } = this.#host;
+    return openWithin(this.#options.openTimeout, open, inherited, (error) =>
+      log.error(lateMessage(name, error)),
+    );
+  }
+
   /** @throws where it cannot be opened or does not fit; it is closed then, and what it took over is given back */
   async #install(inherited: unknown): Promise<void> {
-    const disk = await openWithin(this.#options.openTimeout, this.#next, inherited);
+    const disk = await this.#open(this.#next, inherited);
     try {
       this.#host.unit.replaceDisk(disk);
     } catch (error) {
@@ -169,7 +161,7 @@ export class DiskReplacement {
   async #restore(old: Disk, previous: DiskOpener, inherited: unknown): Promise<void> {
     const { name, log, unit } = this.#host;
     try {
-      unit.replaceDisk(await openWithin(this.#options.openTimeout, previous, inherited));
+      unit.replaceDisk(await this.#open(previous, inherited));
     } catch (error) {
       unit.replaceDisk(absentDisk(old, inherited));
       log.error(

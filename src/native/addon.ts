@@ -137,6 +137,19 @@ export interface NativeBinding {
    */
   setIoFlusher(): boolean;
   /**
+   * mlock2(2) with MLOCK_ONFAULT for what this process has mapped of its program and libraries: pages of theirs that are
+   * in memory stay there, instead of being dropped and read again from a disk that may be one it serves. It reads
+   * nothing in. The limit RLIMIT_MEMLOCK is raised where that is needed and allowed. JavaScript's heap is not locked:
+   * V8 does not bear it.
+   * @returns false where this is not allowed (RLIMIT_MEMLOCK, CAP_IPC_LOCK); nothing is locked then
+   */
+  lockMemory(): boolean;
+  /**
+   * prctl(2) PR_SET_PDEATHSIG: this process is killed (SIGKILL) when the thread that started it ends, whatever it
+   * does at that time. A parent that is dead already is not noticed.
+   */
+  dieWithParent(): void;
+  /**
    * INQUIRY (SPC-4 6.6, standard data) through the sg driver; blocks this thread while it waits.
    * @param path `/dev/sg0`
    * @returns undefined where no answer came in that time
@@ -160,11 +173,22 @@ export interface NativeBinding {
    * preadv(2)/pwritev(2) in this thread, synchronously, into any kind of buffer.
    * @returns bytes transferred, which may be fewer than asked
    */
-  preadv(fd: number, buffers: readonly Uint8Array[], offset: number): number;
-  pwritev(fd: number, buffers: readonly Uint8Array[], offset: number): number;
+  preadv(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  pwritev(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  /**
+   * As preadv and pwritev, but only what takes no waiting for a device (RWF_NOWAIT of preadv2(2)).
+   * @returns bytes transferred, which may be fewer than asked; WOULD_WAIT, or CANNOT_TELL where the file system does
+   * not say
+   */
+  preadNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
+  pwriteNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
   /** An ArrayBuffer whose first byte is aligned (O_DIRECT). @param size bytes @param alignment bytes, a power of two */
   alignedBuffer(size: number, alignment: number): ArrayBuffer;
 }
+
+/** Of preadNow and pwriteNow (native/file-io.cc). */
+export const WOULD_WAIT = -1;
+export const CANNOT_TELL = -2;
 
 let loaded: NativeBinding | undefined;
 

@@ -29,7 +29,7 @@ async function smallFileSystem(directory: string, options: string) {
   };
 }
 
-for (const options of ['', '&io=sync', '&direct=1']) {
+for (const options of ['', '&io=async', '&io=sync', '&direct=1']) {
   describeHandlerConformance(`file${options}`, {
     handler: file,
     cfgstring: (directory) => `${directory}/disk.img?create=1${options}`,

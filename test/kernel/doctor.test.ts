@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Daemon } from './support/daemon.js';
 import { examine, mendAll, only, type Examination } from './support/doctor.js';
 import { LoopbackLun } from './support/lun.js';
 import { resetNetlink, useLunette } from './support/lunette.js';
 import { breakRing } from './support/ring-breaker.js';
-import { bash, run } from './support/run.js';
+import { bash, run, type RunResult } from './support/run.js';
 import { targetcli } from './support/targetcli.js';
 import { TcmuRunner } from './support/tcmu-runner.js';
 import { until } from './support/wait.js';
@@ -20,6 +20,11 @@ const small = 'max_data_area_mb=16';
 
 function memoryLun(): Promise<LoopbackLun> {
   return LoopbackLun.create({ backstore: 'user:memory', size: '16M', control: small, cfgstring: '' });
+}
+
+/** Where LIO keeps persistent reservations; Debian's packages do not make it. */
+function reservationFolder(): string {
+  return `${readFileSync('/sys/kernel/config/target/dbroot', 'utf8').trim()}/pr`;
 }
 
 async function healthy(): Promise<void> {
@@ -96,6 +101,27 @@ describe('lunette doctor on a host without LUNs', () => {
 
 describe('lunette doctor on a host with LUNs', () => {
   const lunette = useLunette({ expectedAlarms: /I\/O error|ring is broken|critical|ABORT_TASK|Buffer/ });
+
+  before(() => mkdirSync(reservationFolder(), { recursive: true }));
+
+  it('makes the folder without which LIO keeps no reservations', async () => {
+    const lun = await memoryLun();
+    const register = (key: string): Promise<RunResult> =>
+      run(
+        'sg_persist',
+        ['-n', '--out', '--register-ignore', `--param-sark=${key}`, '--param-aptpl', lun.path],
+        {
+          mayFail: true,
+        },
+      );
+    rmSync(reservationFolder(), { recursive: true });
+    expect((await register('1')).status).not.to.equal(0);
+    expect(only(await examine())).to.include({ id: 'reservation-folder', subject: reservationFolder() });
+    await mendAll('reservation-folder');
+    expect((await register('2')).status).to.equal(0);
+    expect((await register('0')).status).to.equal(0);
+    await lun.remove();
+  });
 
   it('finds nothing where all is well; the daemon’s threads are IO_FLUSHERs', async () => {
     const lun = await memoryLun();
@@ -259,6 +285,14 @@ describe('lunette doctor beside a daemon with odd settings', () => {
       const { findings }: Examination = await examine('--fix');
       expect(findings.map(({ id }) => id)).to.deep.equal(['io-flusher']);
     }));
+
+  it('knows a daemon that may not lock its program in memory', () => {
+    const within = ['prlimit', '--memlock=65536', 'setpriv', '--bounding-set', '-sys_resource,-ipc_lock'];
+    return withDaemon([], within, async () => {
+      const { findings }: Examination = await examine('--fix');
+      expect(findings.map(({ id }) => id)).to.deep.equal(['io-flusher', 'unlocked-memory']);
+    });
+  });
 
   it('has nothing against one with the capabilities of share/systemd/lunette.service', () => {
     const unit = readFileSync('share/systemd/lunette.service', 'utf8');

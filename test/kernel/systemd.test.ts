@@ -36,7 +36,7 @@ describe('lunette.service at boot', () => {
       `/loopback/${wwn}/luns create /backstores/user:file/boot`,
       'saveconfig',
     );
-    await bash('targetctl clear');
+    await bash('mkdir -p "$(cat /sys/kernel/config/target/dbroot)/pr"; targetctl clear');
     await daemon.stop();
     await bash(`printf '#!/bin/sh\\nexec ${process.execPath} ${join(process.cwd(), 'dist/cli/main.js')} "$@"\\n' \\
         >/usr/local/bin/lunette

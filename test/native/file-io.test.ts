@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { native } from '../../src/native/addon.js';
+import { CANNOT_TELL, native, WOULD_WAIT } from '../../src/native/addon.js';
 import { thrownBy } from './support/errors.js';
 
 const MIB = 1 << 20;
@@ -149,9 +149,9 @@ describe('file I/O of the addon', () => {
     });
 
     it('refuse what is no list of Uint8Arrays', () => {
-      expect(() => io.preadv(fd, new Uint8Array(4) as never, 0)).to.throw(
+      expect(() => io.preadv(fd, 4 as never, 0)).to.throw(
         TypeError,
-        'preadv: buffers must be an array',
+        'preadv: buffers must be a Uint8Array or an array of them',
       );
       expect(() => io.preadv(fd, [new Uint16Array(4) as never], 0)).to.throw(
         TypeError,
@@ -184,6 +184,27 @@ describe('file I/O of the addon', () => {
         },
       });
       expect(() => io.preadv(fd, list, 0)).to.throw('from the getter');
+    });
+  });
+
+  describe('preadNow and pwriteNow', () => {
+    it('transfer at once, or say why not', () => {
+      const data = Uint8Array.from({ length: 8192 }, (_, index) => index);
+      expect(io.pwritev(fd, data, 0)).to.equal(8192);
+      const buffers = [new Uint8Array(4096), new Uint8Array(4096)];
+      const count = io.preadNow(fd, buffers, 0);
+      expect(count).to.be.oneOf([8192, WOULD_WAIT, CANNOT_TELL]);
+      if (count > 0) expect(Buffer.concat(buffers)).to.deep.equal(Buffer.from(data));
+      expect(io.pwriteNow(fd, data, 0)).to.be.oneOf([8192, WOULD_WAIT, CANNOT_TELL]);
+    });
+
+    it('throw for what is no matter of waiting', () => {
+      expect(thrownBy(() => io.preadNow(2 ** 30, new Uint8Array(1), 0))).to.include({
+        code: 'EBADF',
+        syscall: 'preadv2',
+      });
+      expect(thrownBy(() => io.pwriteNow(2 ** 30, [new Uint8Array(1)], 0))).to.include({ code: 'EBADF' });
+      expect(() => io.preadNow(fd, 'x' as never, 0)).to.throw(TypeError, 'preadNow: buffers');
     });
   });
 

@@ -10,8 +10,10 @@ import { ioFlusher } from './io-flusher.js';
 import { missingModules } from './missing-modules.js';
 import { orphanDevice } from './orphan-device.js';
 import { ownDisk } from './own-disk.js';
+import { reservationFolder } from './reservation-folder.js';
 import { stuckNetlink } from './stuck-netlink.js';
 import { tcmuRunner } from './tcmu-runner.js';
+import { unlockedMemory } from './unlocked-memory.js';
 import { unmountedConfigfs } from './unmounted-configfs.js';
 
 /** In this order: what comes first may be the reason for what comes after it. */
@@ -26,7 +28,9 @@ export const checks: readonly Check[] = [
   brokenRing,
   commandTimeoutTooShort,
   dataArea,
+  reservationFolder,
   ioFlusher,
+  unlockedMemory,
   ownDisk,
 ];
 

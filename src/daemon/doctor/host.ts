@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../native/addon.js';
@@ -73,6 +73,10 @@ export class Host {
     } catch {
       return [];
     }
+  }
+
+  isFolder(path: string): boolean {
+    return statSync(this.path(path), { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
   link(path: string): string | undefined {

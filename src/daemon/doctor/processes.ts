@@ -50,10 +50,13 @@ export function statFields(stat: string): string[] {
     .split(' ');
 }
 
+/** Whether it is a daemon of this package, or a device's process. */
+export function isLunette({ args }: Process): boolean {
+  return args.some((arg) => /(^|\/)(lunette|cli\/main\.[jt]s|host\/process-entry\.[jt]s)$/.test(arg));
+}
+
 /** `lunette (pid 123)` */
-export function titleOf({ pid, command, args }: Process): string {
-  const isLunette = args.some((arg) =>
-    /(^|\/)(lunette|cli\/main\.[jt]s|host\/process-entry\.[jt]s)$/.test(arg),
-  );
-  return `${isLunette ? 'lunette' : command || 'a process'} (pid ${pid})`;
+export function titleOf(process: Process): string {
+  const { pid, command } = process;
+  return `${isLunette(process) ? 'lunette' : command || 'a process'} (pid ${pid})`;
 }

@@ -15,6 +15,7 @@ export interface HostSettings {
   readonly commandTimeout?: number;
   readonly onTimeout?: TimeoutPolicy;
   readonly traceVerbs?: boolean;
+  readonly openTimeout?: number;
   readonly checkedBuffers?: boolean;
   readonly definitions?: string;
   readonly runtimeDirectory?: string;
@@ -34,6 +35,8 @@ export interface HostStart {
   readonly handlers: HandlerSource;
   readonly settings: HostSettings;
   readonly log: { readonly level: LogLevelName; readonly format: 'text' | 'json' };
+  /** For the marks of its event loop, where the daemon looks at them. */
+  readonly loopMemory?: SharedArrayBuffer;
 }
 
 /** What the daemon remembers of an open device. */

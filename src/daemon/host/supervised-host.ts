@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceBatch, TraceListener } from '../../device/command-trace.js';
+import { notInTime, OPEN_TIMEOUT } from '../../device/disk-opener.js';
 import { endsWithin } from '../../device/patience.js';
 import type { ReplaceOptions } from '../../device/reload.js';
 import type { TcmuDevice } from '../../target/uio.js';
@@ -31,11 +32,16 @@ export interface SupervisedHostOptions {
   readonly onClose?: () => void;
   /** A host whose event loop does not turn for so long is restarted; milliseconds, 0 never. Default 0. */
   readonly restartAfter?: number;
+  /** How long a handler may take to open its disk; milliseconds. Default OPEN_TIMEOUT. */
+  readonly openTimeout?: number;
 }
 
 /** Milliseconds for which a device may be held by a host that has just died, and from try to try. */
 const BUSY_PATIENCE = 2000;
 const BUSY_WAIT = 20;
+
+/** Milliseconds that a host has to answer in, beyond the time its handler may take: it has that end itself. */
+const OPEN_PATIENCE = 2000;
 
 /** Milliseconds that a host may take to close its device, beyond the time its commands have. */
 const CLOSE_PATIENCE = 5000;
@@ -121,8 +127,17 @@ export class SupervisedHost implements DeviceHost {
       },
     };
     try {
-      await connection.ready;
-      this.#state = await this.#openDevice(connection);
+      const { openTimeout = OPEN_TIMEOUT } = this.#options;
+      const patience = openTimeout + OPEN_PATIENCE;
+      if (!(await endsWithin(patience, connection.ready))) {
+        throw notInTime('its host had not loaded the handlers', patience);
+      }
+      // A check and an opening.
+      const opening = this.#openDevice(connection);
+      if (!(await endsWithin(openTimeout + patience, opening))) {
+        throw notInTime('its host had not opened it', openTimeout + patience);
+      }
+      this.#state = await opening;
       if (this.#listeners.size > 0) await connection.call('trace', { on: true });
     } catch (error) {
       await endsWithin(KILL_PATIENCE, connection.kill());
@@ -338,8 +353,11 @@ export class SupervisedHost implements DeviceHost {
     }
     this.#isOpen = false;
     this.#traced({ commands: [], dropped: 0, ended: true });
+    const killed = connection.kill();
+    // It has nothing of the device yet.
+    if (!connection.hasStarted) return;
     // One that reads a removed device's configfs ends only after the removal, which waits for us.
-    if (!(await endsWithin(KILL_PATIENCE, connection.kill()))) {
+    if (!(await endsWithin(KILL_PATIENCE, killed))) {
       this.#log.warn({ device: this.name }, `${this.name}: its host has not ended yet`);
     }
   }

@@ -6,6 +6,8 @@ import type { HandlerLog } from '../contract.js';
 import type { Geometry } from '../geometry.js';
 import { formatSize } from '../options.js';
 import type { Image } from './raw-disk.js';
+import { CachedTransfer } from './cached-transfer.js';
+import { residenceOf } from './residence.js';
 import { AsyncTransfer, DirectTransfer, SyncTransfer, type Transfer } from './transfer.js';
 
 export interface FileOptions {
@@ -15,7 +17,7 @@ export interface FileOptions {
   size?: number;
   readonly: boolean;
   direct: boolean;
-  io: 'async' | 'sync';
+  io: 'auto' | 'async' | 'sync';
 }
 
 const reasons: Record<string, string> = {
@@ -147,7 +149,7 @@ async function settleSize(
 /** O_DIRECT works in the device's blocks, which may be longer than the disk's. */
 async function probeDirect(transfer: Transfer, path: string, blockSize: number): Promise<void> {
   try {
-    await transfer.read([new Uint8Array(blockSize)], 0);
+    await transfer.read(new Uint8Array(blockSize), 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
     throw new Error(`${path}: direct I/O in blocks of ${blockSize} bytes is refused: try block_size=4096`, {
@@ -157,9 +159,11 @@ async function probeDirect(transfer: Transfer, path: string, blockSize: number):
 }
 
 function chooseTransfer({ path, direct, io }: FileOptions, fd: number): Transfer {
-  if (io === 'sync') return new SyncTransfer(fd, path);
+  const residence = direct ? 'unknown' : residenceOf(path);
+  if (io === 'sync' || (io === 'auto' && residence === 'memory')) return new SyncTransfer(fd, path);
   const transfer = new AsyncTransfer(fd, path);
-  return direct ? new DirectTransfer(transfer) : transfer;
+  if (direct) return new DirectTransfer(transfer);
+  return io === 'auto' ? new CachedTransfer(fd, path, transfer, residence === 'local') : transfer;
 }
 
 /**

@@ -22,9 +22,9 @@ export const file = defineHandler({
     readonly: flag().default(false).describe('refuse writes'),
     direct: flag().default(false).describe('bypass the page cache (O_DIRECT)'),
     io: z
-      .enum(['async', 'sync'])
-      .default('async')
-      .describe('reads and writes in threads, or in the event loop'),
+      .enum(['auto', 'async', 'sync'])
+      .default('auto')
+      .describe('reads and writes in threads, in the event loop, or as the page cache allows'),
     block_size: blockSize().optional().describe('logical block length; default 512'),
   }),
   positional: 'path',

@@ -53,11 +53,11 @@ export abstract class RawDisk implements Disk {
   }
 
   read(buffer: Uint8Array, offset: number): Done {
-    return this.image.transfer.read([buffer], offset);
+    return this.image.transfer.read(buffer, offset);
   }
 
   write(buffer: Uint8Array, offset: number): Done {
-    return this.image.transfer.write([buffer], offset);
+    return this.image.transfer.write(buffer, offset);
   }
 
   readv(buffers: readonly Uint8Array[], offset: number): Done {
@@ -89,7 +89,7 @@ export abstract class RawDisk implements Disk {
   protected async writeZeroBytes(offset: number, length: number): Promise<void> {
     for (let done = 0; done < length; done += ZEROES.length) {
       const count = Math.min(ZEROES.length, length - done);
-      await this.image.transfer.write([ZEROES.subarray(0, count)], offset + done);
+      await this.image.transfer.write(ZEROES.subarray(0, count), offset + done);
     }
   }
 }

@@ -4,27 +4,42 @@ import type { Done } from '../contract.js';
 import { errnoError } from '../errno-error.js';
 import { AlignedBuffers } from './aligned-buffers.js';
 
+/** One buffer, which needs no array made for it, or several that follow each other. */
+export type Buffers = Uint8Array | readonly Uint8Array[];
+
 /** Moves bytes between buffers and one open file; all of them, or it fails with an errno error. */
 export interface Transfer {
+  read(buffers: Buffers, offset: number): Done;
+  write(buffers: Buffers, offset: number): Done;
+}
+
+/** One that is given lists. */
+export interface ListTransfer {
   read(buffers: readonly Uint8Array[], offset: number): Done;
   write(buffers: readonly Uint8Array[], offset: number): Done;
 }
 
-export function totalLength(buffers: readonly Uint8Array[]): number {
+function listed(buffers: Buffers): readonly Uint8Array[] {
+  return buffers instanceof Uint8Array ? [buffers] : buffers;
+}
+
+export function totalLength(buffers: Buffers): number {
+  if (buffers instanceof Uint8Array) return buffers.length;
   let total = 0;
   for (const buffer of buffers) total += buffer.length;
   return total;
 }
 
 /** What is left of `buffers` after the first `done` bytes. */
-function remaining(buffers: readonly Uint8Array[], done: number): readonly Uint8Array[] {
+export function remaining(buffers: Buffers, done: number): readonly Uint8Array[] {
+  if (buffers instanceof Uint8Array) return [buffers.subarray(done)];
   let index = 0;
   while (done >= buffers[index].length) done -= buffers[index++].length;
   return [buffers[index].subarray(done), ...buffers.slice(index + 1)];
 }
 
 /** A read at the end of the file, or a write that the system does not carry out, moves nothing. */
-function nothingMoved(path: string, verb: string, offset: number): Error {
+export function nothingMoved(path: string, verb: string, offset: number): Error {
   return errnoError(
     'EIO',
     verb === 'read'
@@ -34,7 +49,7 @@ function nothingMoved(path: string, verb: string, offset: number): Error {
 }
 
 /** Node says which file it opened, but not which it read. */
-function withPath(error: Error, path: string): Error {
+export function withPath(error: Error, path: string): Error {
   error.message = `${path}: ${error.message}`;
   return error;
 }
@@ -49,12 +64,12 @@ export class AsyncTransfer implements Transfer {
     private readonly path: string,
   ) {}
 
-  read(buffers: readonly Uint8Array[], offset: number): Promise<void> {
-    return this.#move('read', readv, buffers, offset);
+  read(buffers: Buffers, offset: number): Promise<void> {
+    return this.#move('read', readv, listed(buffers), offset);
   }
 
-  write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
-    return this.#move('write', writev, buffers, offset);
+  write(buffers: Buffers, offset: number): Promise<void> {
+    return this.#move('write', writev, listed(buffers), offset);
   }
 
   #move(verb: string, call: AsyncCall, buffers: readonly Uint8Array[], offset: number): Promise<void> {
@@ -80,15 +95,15 @@ export class SyncTransfer implements Transfer {
     private readonly path: string,
   ) {}
 
-  read(buffers: readonly Uint8Array[], offset: number): void {
+  read(buffers: Buffers, offset: number): void {
     this.#move('read', buffers, offset);
   }
 
-  write(buffers: readonly Uint8Array[], offset: number): void {
+  write(buffers: Buffers, offset: number): void {
     this.#move('write', buffers, offset);
   }
 
-  #move(verb: 'read' | 'write', buffers: readonly Uint8Array[], offset: number): void {
+  #move(verb: 'read' | 'write', buffers: Buffers, offset: number): void {
     const binding = native();
     const call = verb === 'read' ? 'preadv' : 'pwritev';
     const total = totalLength(buffers);
@@ -113,9 +128,10 @@ export class SyncTransfer implements Transfer {
 export class DirectTransfer implements Transfer {
   readonly #buffers = new AlignedBuffers();
 
-  constructor(private readonly inner: Transfer) {}
+  constructor(private readonly inner: ListTransfer) {}
 
-  async read(buffers: readonly Uint8Array[], offset: number): Promise<void> {
+  async read(all: Buffers, offset: number): Promise<void> {
+    const buffers = listed(all);
     try {
       await this.inner.read(buffers, offset);
     } catch (error) {
@@ -131,7 +147,8 @@ export class DirectTransfer implements Transfer {
     }
   }
 
-  async write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
+  async write(all: Buffers, offset: number): Promise<void> {
+    const buffers = listed(all);
     try {
       await this.inner.write(buffers, offset);
     } catch (error) {

@@ -5,6 +5,8 @@ import { busPolicy } from '../../../src/daemon/doctor/bus-policy.js';
 import { commandTimeoutTooShort } from '../../../src/daemon/doctor/command-timeout.js';
 import { dataArea } from '../../../src/daemon/doctor/data-area.js';
 import type { Check, Finding } from '../../../src/daemon/doctor/finding.js';
+import { unlockedMemory } from '../../../src/daemon/doctor/unlocked-memory.js';
+import { reservationFolder } from '../../../src/daemon/doctor/reservation-folder.js';
 import { ioFlusher } from '../../../src/daemon/doctor/io-flusher.js';
 import { missingModules } from '../../../src/daemon/doctor/missing-modules.js';
 import { orphanDevice } from '../../../src/daemon/doctor/orphan-device.js';
@@ -275,6 +277,22 @@ describe('what lunette doctor looks for', () => {
       expect(await find(commandTimeoutTooShort)).to.deep.equal([]);
     });
 
+    it('of a device that has a process of its own', async () => {
+      machine.addUnserved(disk);
+      const entry = '/usr/lib/node_modules/lunette/dist/daemon/host/process-entry.js';
+      machine.addProcess({
+        pid: 101,
+        args: ['node', entry, '--command-timeout=60', '--on-timeout=fail'],
+        files: ['/dev/uio0'],
+      });
+      const { what, fix } = await only(commandTimeoutTooShort);
+      expect(what).to.include('lunette (pid 101) gives its handler 60 s');
+      expect(fix?.command).to.match(/^echo 75 >/);
+      machine.remove('proc/101');
+      machine.addProcess({ pid: 102, args: ['node', entry, '--on-timeout=wait'], files: ['/dev/uio0'] });
+      expect((await only(commandTimeoutTooShort)).what).to.include('all the time it wants');
+    });
+
     it('where the handler has none', async () => {
       serve('--command-timeout', '0');
       expect((await only(commandTimeoutTooShort)).fix?.command).to.match(/^echo 0 >/);
@@ -294,5 +312,33 @@ describe('what lunette doctor looks for', () => {
     expect(await find(ioFlusher)).to.deep.equal([]);
     machine.addProcess({ pid: 103, flags: ordinary, files: ['/dev/uio0'] });
     expect((await only(ioFlusher)).subject).to.equal('lunette (pid 103)');
+  });
+
+  it('daemons that are not locked in memory', async () => {
+    machine.addServed(disk);
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    // Serves nothing, and is not one of ours.
+    machine.addProcess({ pid: 101, locked: 0 });
+    machine.addProcess({ pid: 102, locked: 0, args: ['tcmu-runner'], files: ['/dev/uio0'] });
+    expect(await find(unlockedMemory)).to.deep.equal([]);
+    machine.addProcess({ pid: 103, locked: 0, files: ['/dev/uio0'] });
+    expect((await only(unlockedMemory)).subject).to.equal('lunette (pid 103)');
+  });
+
+  it('a folder for persistent reservations that is not there', async () => {
+    machine.write('sys/kernel/config/target/dbroot', "/etc/target it's\n");
+    // Nobody can reserve anything.
+    expect(await find(reservationFolder)).to.deep.equal([]);
+    machine.addServed(disk);
+    const { subject, fix } = await only(reservationFolder);
+    expect(subject).to.equal("/etc/target it's/pr");
+    expect(fix).to.deep.equal({ command: `mkdir -p -m 700 '/etc/target it'\\''s/pr'`, safe: true });
+    machine.write("etc/target it's/pr", 'a file');
+    expect(await find(reservationFolder)).to.have.length(1);
+    machine.remove("etc/target it's/pr");
+    machine.mkdir("etc/target it's/pr");
+    expect(await find(reservationFolder)).to.deep.equal([]);
+    machine.remove('sys/kernel/config/target/dbroot');
+    expect(await find(reservationFolder)).to.deep.equal([]);
   });
 });

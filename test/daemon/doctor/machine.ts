@@ -19,6 +19,8 @@ export interface FixtureProcess {
   flags?: number;
   /** SigBlk. */
   blocks?: string;
+  /** VmLck, in kilobytes. */
+  locked?: number;
 }
 
 /** A machine with all a check may look at, as files in a temporary directory; healthy to begin with. */
@@ -71,7 +73,14 @@ export class FixtureMachine extends FixtureTree {
 
   addProcess(process: FixtureProcess): void {
     const { pid, command = 'node', args = ['node', '/usr/bin/lunette', 'serve'], files = [] } = process;
-    const { state = 'S', stack = '', flags = flusher, blocks = '0000000000000000' } = process;
+    const {
+      state = 'S',
+      stack = '',
+      flags = flusher,
+      blocks = '0000000000000000',
+      locked = 90_000,
+    } = process;
+    this.write(`proc/${pid}/status`, `Name:\tnode\nVmLck:\t${String(locked).padStart(8)} kB\n`);
     this.write(`proc/${pid}/comm`, `${command}\n`);
     this.write(`proc/${pid}/cmdline`, args.map((arg) => `${arg}\0`).join(''));
     this.mkdir(`proc/${pid}/fd`);

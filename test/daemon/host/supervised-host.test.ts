@@ -3,6 +3,7 @@ import { HostConnection } from '../../../src/daemon/host/host-connection.js';
 import { SupervisedHost } from '../../../src/daemon/host/supervised-host.js';
 import { plainError } from '../../../src/daemon/host/protocol.js';
 import type { TraceBatch } from '../../../src/device/command-trace.js';
+import { failureOf } from '../../conformance/support.js';
 import { RecordingLog } from '../../device/support.js';
 import { hosted, report, ScriptedHost, tcmu, type Script } from './support.js';
 
@@ -95,6 +96,33 @@ describe('a supervised host', () => {
     expect(refused).to.include({ message: 'no such image', code: 'ENOENT' });
     expect(host?.isDead).to.equal(true);
   });
+
+  for (const call of ['ready', 'open']) {
+    it(`does not wait for ever for '${call}', and ends the host`, async () => {
+      let host: ScriptedHost | undefined;
+      const refused = await failureOf(() =>
+        SupervisedHost.open({
+          tcmu,
+          isolation: 'thread',
+          log: new SupervisorLog() as never,
+          openTimeout: 20,
+          connect: () =>
+            new HostConnection(
+              (_start, listener) => {
+                const silent = { onExit: listener.onExit.bind(listener), onMessage: () => undefined };
+                host = new ScriptedHost({}, call === 'ready' ? silent : listener);
+                host.isStuck = true;
+                return host;
+              },
+              { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+            ),
+        }),
+      );
+      expect(refused).to.have.property('code', 'ETIMEDOUT');
+      expect(refused.message).to.match(/^its host had not (loaded|opened)/);
+      expect(host?.isDead).to.equal(true);
+    });
+  }
 
   it('waits for a device that a host which has just died still holds', async () => {
     let tries = 0;

@@ -46,7 +46,7 @@ describe('file handler: a block device', function () {
     expect(error.message).to.contain('has 8 MiB, 16 MiB are asked for');
   });
 
-  for (const option of ['', '?io=sync', '?direct=1']) {
+  for (const option of ['', '?io=async', '?io=sync', '?direct=1']) {
     it(`keeps what is written${option}`, async () => {
       const device = loop(8 * MIB);
       const disk = await fixture.open(device + option);

@@ -169,7 +169,7 @@ describe('file handler: opening', () => {
   });
 });
 
-for (const io of ['async', 'sync']) {
+for (const io of ['auto', 'async', 'sync']) {
   describe(`file handler, io=${io}: a file that changes underneath`, () => {
     const fixture = new FileFixture();
 

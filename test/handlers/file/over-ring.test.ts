@@ -20,7 +20,7 @@ describe('file handler: what an initiator sees', () => {
     served = undefined;
   });
 
-  for (const io of ['async', 'sync']) {
+  for (const io of ['auto', 'async', 'sync']) {
     it(`a medium error where the file was truncated underneath, io=${io}`, async () => {
       const { initiator } = await serveFile(`?io=${io}`);
       truncateSync(fixture.path(), MIB / 2);

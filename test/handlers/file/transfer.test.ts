@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { AlignedBuffers } from '../../../src/handlers/file/aligned-buffers.js';
+import { CachedTransfer } from '../../../src/handlers/file/cached-transfer.js';
 import {
   AsyncTransfer,
   DirectTransfer,
   SyncTransfer,
+  type ListTransfer,
   type Transfer,
 } from '../../../src/handlers/file/transfer.js';
 import { context, expectBytes, failureOf, pattern } from '../../conformance/support.js';
@@ -40,6 +42,14 @@ describe('transfers', () => {
   for (const [name, Kind] of [
     ['AsyncTransfer', AsyncTransfer],
     ['SyncTransfer', SyncTransfer],
+    [
+      'CachedTransfer',
+      class extends CachedTransfer {
+        constructor(fd: number, path: string) {
+          super(fd, path, new AsyncTransfer(fd, path), true);
+        }
+      },
+    ],
   ] as const) {
     it(`${name} names the file, whatever fails`, async () => {
       const path = fixture.image(4096);
@@ -80,7 +90,7 @@ describe('transfers', () => {
     const refused: number[] = [];
     const stored = new Uint8Array(8192);
     // A device as strict as they come: one buffer, aligned in memory and in length.
-    const strict: Transfer = {
+    const strict: ListTransfer = {
       read: async ([buffer, ...others], offset) => {
         refuse(buffer, others);
         buffer.set(stored.subarray(offset, offset + buffer.length));
