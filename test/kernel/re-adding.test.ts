@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ControlClient } from '../../src/client/client.js';
 import { Daemon } from './support/daemon.js';
 import { freshImage } from './support/disks.js';
 import { Host } from './support/host.js';
@@ -63,6 +65,28 @@ async function useDisks(host: Host): Promise<void> {
   }
 }
 
+/** Somebody who looks at all devices all the time, as monitoring does: nothing may wait for a device that goes. */
+class Watcher {
+  #stopped = false;
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** @returns how often it looked */
+  async watch(): Promise<number> {
+    const client = await ControlClient.connect();
+    let looks = 0;
+    for (; !this.#stopped; looks++) {
+      // A device may have gone since it was listed.
+      await client.list().catch(() => undefined);
+      await sleep(5);
+    }
+    client.close();
+    return looks;
+  }
+}
+
 interface Footprint {
   descriptors: number;
   mappings: number;
@@ -94,13 +118,15 @@ for (const isolation of ['none', 'thread'] as const) {
       expectedAlarms: /Synchroniz/,
     });
     let before: readonly string[];
+    /** Connections to the control socket. */
+    const watchers = 1;
 
     async function untilClean(): Promise<void> {
       const { daemon } = lunette;
       await until('the daemon to unmap its devices', () => daemon.deviceMappings().length === 0);
       await until(
         'the daemon’s descriptors to be as before',
-        () => daemon.descriptors().length <= before.length,
+        () => daemon.descriptors().length <= before.length + watchers,
       );
       expect(await leftovers()).to.deep.equal([]);
     }
@@ -109,6 +135,8 @@ for (const isolation of ['none', 'thread'] as const) {
       before = lunette.daemon.descriptors();
       const { daemon } = lunette;
       const warm: Footprint[] = [];
+      const watcher = new Watcher();
+      const watching = watcher.watch();
       const started = Date.now();
       for (let round = 0; round < rounds; round++) {
         const host = await makeHost(round % 3);
@@ -118,17 +146,21 @@ for (const isolation of ['none', 'thread'] as const) {
         await untilClean();
         if (round >= warmUp - 1) warm.push(footprint(daemon));
       }
+      watcher.stop();
+      const looks = await watching;
       const [first, last] = [warm[0], warm[warm.length - 1]];
       const most = Math.max(...warm.map(({ memory }) => memory));
       const figures = {
         isolation,
         rounds,
         seconds: Math.round((Date.now() - started) / 1000),
+        looks,
         first,
         last,
         'most memory, MiB': most,
       };
       process.stdout.write(`${JSON.stringify(figures)}\n`);
+      await until('the watcher’s connection to end', () => daemon.descriptors().length <= before.length);
       expect(daemon.descriptors().sort()).to.deep.equal([...before].sort());
       expect(last.threads, 'threads').to.be.at.most(first.threads);
       expect(last.mappings, 'mappings').to.be.at.most(first.mappings + 100);

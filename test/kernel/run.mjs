@@ -19,8 +19,13 @@ const usage = `node test/kernel/run.mjs [FILE…] [--grep TEXT] [--console] [--m
   --minutes N   end a guest that takes longer (default: 15)
   --no-build    take dist/ and out/kernel-tests/ as they are
 
-LUNETTE_KILLS=N has crash.test.ts kill the daemon N times (default: 20). Variables that begin with LUNETTE_ are those
-of the guest, too.`;
+How often the tests do what is done again and again, as variables of the environment (and their defaults):
+  LUNETTE_KILLS (20)         crash: kill -9 of the daemon
+  LUNETTE_HOST_KILLS (5)     isolation: deaths of a device's host
+  LUNETTE_TAKE_OVERS (5)     take-over: new daemons
+  LUNETTE_RELOADS (5)        take-over: lunette reload
+  LUNETTE_ROUNDS (20, 3)     re-adding: a host with 16 devices removed and made again, without and with threads
+  LUNETTE_POWER_FAILS (24)   power-fail: power failures looked at`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;

@@ -38,7 +38,7 @@ export class LoggedDisk {
 
   /** @param size bytes */
   static async create(name: string, size: number): Promise<LoggedDisk> {
-    await bash(`modprobe brd rd_nr=2 rd_size=$((1024 * 1024)); modprobe dm-mod; modprobe dm-log-writes
+    await bash(`modprobe brd rd_nr=2 rd_size=$((1024 * 1024)); modprobe dm-mod; modprobe dm-log-writes; modprobe loop max_loop=4
       blkdiscard /dev/ram0 2>/dev/null || dd if=/dev/zero of=/dev/ram0 bs=1M count=${size >> 20} status=none
       dmsetup --noudevsync create ${name} --table '0 ${size / 512} log-writes /dev/ram0 /dev/ram1'
       dmsetup mknodes ${name}`);
