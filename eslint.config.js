@@ -72,7 +72,7 @@ const floorRules = Object.entries(floors).map(([folder, allowed]) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/', 'out/', 'prebuilds/', 'docs/api/'] },
+  { ignores: ['dist/', '**/build/', 'coverage/', 'out/', 'prebuilds/', 'docs/api/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util';
 import { checkout, startLunette } from '../../test/conformance/libiscsi/lunette-target.mjs';
 import { installPackages, packageVersion } from '../../test/conformance/libiscsi/packages.mjs';
 import { startTgt } from '../../test/conformance/libiscsi/tgt-target.mjs';
+import { say } from '../support/bench.mjs';
+import { median, ratios, spread } from '../support/median.mjs';
 
 /*
  * `npm run bench:iscsi`: iscsi-perf against the embedded target and against Debian's tgt (C), in turns on one
@@ -20,18 +22,10 @@ const usage = `npm run bench:iscsi -- [--rounds N] [--seconds N]
 
 Writes out/iscsi-bench.json.`;
 
-const say = (text) => process.stdout.write(`${text}\n`);
-
 const passes = [
   { name: '4 KiB random read, 32 at a time', args: ['-r', '-m', '32', '-b', '8'] },
   { name: '256 KiB sequential read, 8 at a time', args: ['-m', '8', '-b', '512'] },
 ];
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 /** @returns {number} what iscsi-perf says: requests in a second */
 function measure(url, args, seconds) {
@@ -88,13 +82,10 @@ async function main() {
   say('| --- | --- | ---: | ---: | ---: |');
   const results = rows.map(({ pass, target, iops }) => {
     const peer = rows.find((row) => row.pass === pass && row.target === 'tgt');
-    // Round by round: what disturbed the machine disturbed both.
-    const ratio = median(iops.map((value, round) => value / peer.iops[round]));
-    const spread = (Math.max(...iops) - Math.min(...iops)) / median(iops);
-    say(
-      `| ${pass.name} | ${target} | ${median(iops)} | ${Math.round(spread * 100)} % | ${ratio.toFixed(2)} |`,
-    );
-    return { pass: pass.name, target, median: median(iops), spread, ratio, rounds: iops };
+    const ratio = median(ratios(iops, peer.iops));
+    const percent = Math.round(spread(iops) * 100);
+    say(`| ${pass.name} | ${target} | ${median(iops)} | ${percent} % | ${ratio.toFixed(2)} |`);
+    return { pass: pass.name, target, median: median(iops), spread: spread(iops), ratio, rounds: iops };
   });
   mkdirSync(join(checkout, 'out'), { recursive: true });
   const json = join(checkout, 'out/iscsi-bench.json');

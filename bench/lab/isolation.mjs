@@ -5,13 +5,13 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { checkout, runGuest } from '../../test/kernel/lab/machine.mjs';
 import { installPackages } from '../../test/kernel/lab/packages.mjs';
+import { say } from '../support/bench.mjs';
+import { median } from '../support/median.mjs';
 
 /*
  * `node bench/lab/isolation.mjs`: what seven disks notice of the eighth, whose host is killed once a second: p99 of
  * 4 KiB reads, disturbed and undisturbed in turns, in one boot of the kernel lab for each isolation.
  */
-
-const say = (text) => process.stdout.write(`${text}\n`);
 
 const { values } = parseArgs({
   options: {
@@ -21,12 +21,6 @@ const { values } = parseArgs({
     isolation: { type: 'string', multiple: true, default: ['thread', 'process'] },
   },
 });
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 installPackages();
 rmSync(join(checkout, 'out/kernel-tests'), { recursive: true, force: true });

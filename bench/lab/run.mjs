@@ -5,14 +5,14 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { checkout, runGuest } from '../../test/kernel/lab/machine.mjs';
 import { installPackages } from '../../test/kernel/lab/packages.mjs';
+import { say } from '../support/bench.mjs';
+import { median, spread } from '../support/median.mjs';
 
 /*
  * `npm run bench:lab`: fio, 4 KiB, on loopback disks of lunette, of tcmu-runner and of the kernel's own ramdisk,
  * in one boot of the kernel lab. The figures are ratios of one machine at one hour: a system call costs six
  * times as much in the lab as natively, so they say nothing of native speed.
  */
-
-const say = (text) => process.stdout.write(`${text}\n`);
 
 const { values } = parseArgs({
   options: {
@@ -22,12 +22,6 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 /** One row a disk and pass: median IOPS over the rounds, how far they spread, and the ratio to tcmu-runner. */
 function summarize(figures) {
@@ -46,7 +40,7 @@ function summarize(figures) {
       disk: row.disk,
       pass: row.pass,
       iops,
-      spread: (Math.max(...row.iops) - Math.min(...row.iops)) / iops,
+      spread: spread(row.iops),
       p99: median(row.p99),
       ratio: peer ? iops / median(peer.iops) : undefined,
       rounds: row.iops,
@@ -58,10 +52,10 @@ function printTable(rows) {
   say('| 4 KiB, queue depth | disk | IOPS (median) | spread | p99 µs | to tcmu-runner | rounds |');
   say('| --- | --- | ---: | ---: | ---: | ---: | --- |');
   for (const row of rows) {
-    const spread = `${Math.round(row.spread * 100)} %`;
+    const percent = `${Math.round(row.spread * 100)} %`;
     const ratio = row.ratio?.toFixed(2) ?? '';
     say(
-      `| ${row.pass} | ${row.disk} | ${row.iops} | ${spread} | ${row.p99} | ${ratio} | ${row.rounds.join(', ')} |`,
+      `| ${row.pass} | ${row.disk} | ${row.iops} | ${percent} | ${row.p99} | ${ratio} | ${row.rounds.join(', ')} |`,
     );
   }
 }

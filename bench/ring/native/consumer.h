@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "shared-ring.h"
+
+namespace bench {
+
+/** What the minimal consumer does with a READ or WRITE. */
+enum class Storage {
+  /** Reads are zeroes. */
+  kNull,
+  /** Copied from and to memory. */
+  kMemory,
+  /** preadv and pwritev. */
+  kFile,
+};
+
+/**
+ * The least that serves a ring: poll, parse, copy, answer, one tail and one doorbell a batch. No journal, no
+ * statistics, READ(10) and WRITE(10) only.
+ */
+class Consumer {
+ public:
+  /** Throws std::runtime_error. @param path of a file with the disk's size, for kFile */
+  Consumer(const Descriptors& descriptors, Storage storage, std::uint64_t diskBytes, const std::string& path);
+  ~Consumer();
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+
+ private:
+  void Serve();
+  void Answer(CommandRequest* entry);
+  bool Transfer(bool write, std::uint64_t offset, const lunette::tcmu::Iovec* iovecs, std::uint32_t count);
+
+  SharedRing ring_;
+  Storage storage_;
+  std::uint64_t diskBytes_;
+  std::uint8_t* memory_ = nullptr;
+  int file_ = -1;
+  std::uint32_t tail_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace bench

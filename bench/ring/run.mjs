@@ -1,0 +1,210 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { checkout, say } from '../support/bench.mjs';
+import { median, ratios, spread } from '../support/median.mjs';
+import { Contestant } from './contestant.mjs';
+import { buildNative } from './native.mjs';
+import { everyPass, passes } from './passes.mjs';
+
+/*
+ * `npm run bench:ring`: a generator in C++ plays the kernel on a ring, against all of lunette and against a minimal
+ * consumer in C++ that does the same copies, in turns.
+ */
+
+const usage = `npm run bench:ring -- [options]
+
+  --rounds N         alternating runs of each consumer (default 5)
+  --seconds N        length of one run (default 1)
+  --grep TEXT        only passes whose names match this regular expression
+  --all              every storage, size, depth and mix
+  --no-copies        the generator leaves out the copies that the kernel makes
+  --wake-each-batch  it wakes the consumer once for all that it queues in a row; the kernel does for each command
+  --spin N           microseconds it looks for completions before it sleeps (default 20)
+  --file-options S   of the file handler: '?io=sync'
+  --directory D      where the file is (default: the system's for temporary files)
+  --json FILE        where the results go (default bench/results/ring.json)`;
+
+const DISK_BYTES = 128 * 2 ** 20;
+
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '1' },
+      grep: { type: 'string', default: '' },
+      all: { type: 'boolean', default: false },
+      'no-copies': { type: 'boolean', default: false },
+      'wake-each-batch': { type: 'boolean', default: false },
+      spin: { type: 'string', default: '20' },
+      'file-options': { type: 'string', default: '' },
+      directory: { type: 'string', default: os.tmpdir() },
+      json: { type: 'string', default: join(checkout, 'bench/results/ring.json') },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [rounds, seconds, spin] = [values.rounds, values.seconds, values.spin].map(Number);
+  if (!(rounds >= 1) || !(seconds > 0)) throw new Error('--rounds and --seconds: numbers above 0');
+  if (!(spin >= 0)) throw new Error('--spin: a number of microseconds');
+  return { ...values, rounds, seconds, spin };
+}
+
+/** Processes, started when a pass first needs them, and their disks filled. */
+class Contestants {
+  #started = new Map();
+  #options;
+  #path;
+
+  constructor(options, path) {
+    this.#options = options;
+    this.#path = path;
+  }
+
+  /** @returns {import('./native.mjs').Load} */
+  load({ storage, bytes, depth, reads }) {
+    return {
+      depth,
+      bytes,
+      reads,
+      fill: false,
+      diskBytes: DISK_BYTES,
+      stamps: storage !== 'null',
+      milliseconds: this.#options.seconds * 1000,
+      commands: 0,
+      copies: !this.#options['no-copies'],
+      wakeEach: !this.#options['wake-each-batch'],
+      spinMicroseconds: this.#options.spin,
+    };
+  }
+
+  async get(consumer, pass) {
+    const asynchronous = consumer === 'lunette' && pass.asynchronous;
+    const key = `${consumer} ${pass.storage} ${asynchronous}`;
+    let contestant = this.#started.get(key);
+    if (!contestant) {
+      const { storage } = pass;
+      contestant = await Contestant.start({
+        consumer,
+        storage,
+        asynchronous,
+        diskBytes: DISK_BYTES,
+        ...(storage === 'file' && { path: this.#path, options: this.#options['file-options'] }),
+      });
+      this.#started.set(key, contestant);
+      const fill = { ...this.load(pass), fill: true, bytes: 64 * 1024, depth: 8, milliseconds: 0 };
+      await contestant.run({ ...fill, commands: DISK_BYTES / fill.bytes });
+    }
+    return contestant;
+  }
+
+  async stop() {
+    await Promise.all([...this.#started.values()].map((contestant) => contestant.stop()));
+  }
+}
+
+async function measure(pass, contestants, rounds) {
+  const load = contestants.load(pass);
+  const figures = { lunette: [], c: [] };
+  for (const consumer of ['lunette', 'c']) {
+    const contestant = await contestants.get(consumer, pass);
+    await contestant.run({ ...load, milliseconds: Math.min(500, load.milliseconds) });
+  }
+  for (let round = 0; round < rounds; round++) {
+    // Each is first in every other round.
+    for (const consumer of round % 2 === 0 ? ['lunette', 'c'] : ['c', 'lunette']) {
+      const contestant = await contestants.get(consumer, pass);
+      figures[consumer].push(await contestant.run(load));
+    }
+  }
+  return figures;
+}
+
+const iops = ({ commands, seconds }) => commands / seconds;
+
+function summarize(pass, figures) {
+  const [ours, theirs] = [figures.lunette.map(iops), figures.c.map(iops)];
+  const byRound = ratios(ours, theirs);
+  const microseconds = (outcomes, name) => median(outcomes.map((outcome) => outcome[name]));
+  return {
+    pass: pass.name,
+    goal: pass.goal,
+    ratio: median(byRound),
+    ratios: byRound,
+    lunette: median(ours),
+    c: median(theirs),
+    spread: spread(byRound),
+    p99: { lunette: microseconds(figures.lunette, 'p99'), c: microseconds(figures.c, 'p99') },
+    consumerNanoseconds: {
+      lunette: median(figures.lunette.map((one) => (one.consumerSeconds / one.commands) * 1e9)),
+      c: median(figures.c.map((one) => (one.consumerSeconds / one.commands) * 1e9)),
+    },
+  };
+}
+
+const header = `| pass | lunette, IOPS | C, IOPS | ratio | spread | goal | p99 µs, lunette / C | CPU ns a command |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |`;
+
+function row(result) {
+  const { pass, lunette, c, ratio, p99, consumerNanoseconds: cpu, goal } = result;
+  const share = `${Math.round(result.spread * 100)} %`;
+  const latency = `${p99.lunette.toFixed(0)} / ${p99.c.toFixed(0)}`;
+  const nanoseconds = `${cpu.lunette.toFixed(0)} / ${cpu.c.toFixed(0)}`;
+  return (
+    `| ${pass} | ${Math.round(lunette)} | ${Math.round(c)} | ${ratio.toFixed(2)} | ${share} | ${goal ?? ''} ` +
+    `| ${latency} | ${nanoseconds} |`
+  );
+}
+
+async function main() {
+  const options = parse();
+  if (options.help) return say(usage);
+  const pattern = new RegExp(options.grep);
+  const chosen = (options.all ? everyPass : passes).filter(({ name }) => pattern.test(name));
+  if (chosen.length === 0) throw new Error(`--grep: no pass is named like '${options.grep}'`);
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
+  if (status !== 0) throw new Error('npm run build failed');
+  buildNative();
+
+  const folder = mkdtempSync(join(options.directory, 'lunette-bench-'));
+  const path = join(folder, 'disk.img');
+  writeFileSync(path, '');
+  truncateSync(path, DISK_BYTES);
+  const contestants = new Contestants(options, path);
+  const results = [];
+  const machine = `${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}`;
+  say(`${machine}\n\n${header}`);
+  try {
+    for (const pass of chosen) {
+      const result = summarize(pass, await measure(pass, contestants, options.rounds));
+      results.push(result);
+      say(row(result));
+    }
+  } finally {
+    await contestants.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const { rounds, seconds, spin } = options;
+  const setting = {
+    rounds,
+    seconds,
+    spin,
+    copies: !options['no-copies'],
+    wakeEach: !options['wake-each-batch'],
+  };
+  mkdirSync(join(options.json, '..'), { recursive: true });
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ date: new Date().toISOString(), machine, setting, results }, null, 2)}\n`,
+  );
+  say(`\n${options.json}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`bench:ring: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,20 @@
+/** @param {readonly number[]} numbers at least one */
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The distance of the extremes, as a part of the median. @param {readonly number[]} numbers at least one */
+export function spread(numbers) {
+  return (Math.max(...numbers) - Math.min(...numbers)) / median(numbers);
+}
+
+/**
+ * Round by round: what disturbed the machine in one round disturbed both.
+ * @param {readonly number[]} figures
+ * @param {readonly number[]} peers of the same rounds
+ */
+export function ratios(figures, peers) {
+  return figures.map((figure, round) => figure / peers[round]);
+}
