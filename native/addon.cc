@@ -6,6 +6,7 @@
 #include "memory-region.h"
 #include "netlink-socket.h"
 #include "scsi-generic.h"
+#include "parent-death.h"
 #include "peer-credentials.h"
 #include "sd-notify.h"
 #include "uio-region.h"
@@ -22,6 +23,7 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
   exports.Set("notify", Napi::Function::New(env, Notify, "notify"));
   exports.Set("setIoFlusher", Napi::Function::New(env, SetIoFlusher, "setIoFlusher"));
+  exports.Set("dieWithParent", Napi::Function::New(env, DieWithParent, "dieWithParent"));
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
   DefineFileIo(env, exports);

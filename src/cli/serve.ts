@@ -3,7 +3,7 @@ import { createLog, isForPeople, type Logger, type LogFormat, type LogLevel } fr
 import { handlerRegistry } from '../daemon/handler-registry.js';
 import { iscsiSettings } from '../daemon/iscsi-settings.js';
 import { checkKernel } from '../target/prerequisites.js';
-import { watchLoop } from '../daemon/watch-loop.js';
+import { LoopWatch } from '../daemon/loop/loop-watch.js';
 import type { Isolation } from '../handlers/isolation.js';
 import type { TimeoutPolicy } from '../device/command-budget.js';
 import { spawnSuccessor } from '../daemon/take-over.js';
@@ -72,11 +72,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const asked = untilSignal((signal) => log.info(`${signal}: draining; once more leaves at once`));
   const blockThreshold = secondsOption('--block-threshold', options.blockThreshold);
   const restartAfter = secondsOption('--restart-after', options.restartAfter);
-  const loopWatch = watchLoop({
-    threshold: blockThreshold,
-    format: isForPeople(options.logFormat) ? 'text' : 'json',
-    log,
-  });
+  const format = isForPeople(options.logFormat) ? 'text' : 'json';
+  const loopWatch =
+    blockThreshold > 0 ? new LoopWatch({ threshold: blockThreshold, format, log }) : undefined;
+  // Disks that are exported are served here, and are no devices.
+  if (options.export.length > 0) await loopWatch?.start();
   const daemon = await Daemon.start({
     registry,
     log,
@@ -94,7 +94,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     takeOver: options.takeOver,
     onTimeout: options.onTimeout,
     traceVerbs: options.traceVerbs,
-    loopWatch,
+    loopMarks: loopWatch?.marks,
     isolation: {
       isolation: options.isolate,
       handlers: { modules: options.handler, prefix: options.subtypePrefix },

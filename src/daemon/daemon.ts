@@ -1,57 +1,29 @@
 import { join } from 'node:path';
 import type { ReplaceOptions } from '../device/reload.js';
-import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
-import { configDescription, type HandlerRegistry } from '../handlers/registry.js';
+import { parseDeviceConfig } from '../handlers/cfgstring.js';
 import { native } from '../native/addon.js';
 import { CopyManager } from '../scsi/copy-manager.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { KernelTarget, type DeviceChange, type TargetListener } from '../target/kernel-target.js';
-import { TcmuService } from '../target/tcmu-service.js';
+import type { TcmuService } from '../target/tcmu-service.js';
 import { scanUio, type TcmuDevice } from '../target/uio.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
 import type { LogLevelName } from './control/schema.js';
 import { ControlServer } from './control/server.js';
 import type { ControlDevice, ControlTarget } from './control/target.js';
+import type { DaemonOptions } from './daemon-options.js';
 import { DiskExport } from './disk-export.js';
 import type { DeviceHost } from './host/device-host.js';
-import { DeviceHosts, type IsolationSettings } from './host/device-hosts.js';
+import { DeviceHosts } from './host/device-hosts.js';
 import { InProcessHost } from './host/in-process-host.js';
+import { offerHandlers } from './handler-offer.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
-import type { DeviceSettings } from './open-device.js';
 import { Reloader, type ReloadOutcome } from './reload.js';
 import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
-
-export interface DaemonOptions extends DeviceSettings {
-  readonly registry: HandlerRegistry;
-  readonly log: Logger;
-  /** Offer the handlers to targetcli over the system bus. Default true. */
-  readonly bus?: boolean;
-  /** Serve the kernel's TCMU devices. Default true. */
-  readonly tcmu?: boolean;
-  /** Offer every disk over the embedded iSCSI target too. */
-  readonly iscsi?: IscsiSettings;
-  /** Disks for the embedded target alone: `HANDLER/CFGSTRING` each. */
-  readonly exports?: readonly string[];
-  /**
-   * Let EXTENDED COPY and the token commands go between TCMU devices too. An initiator then reaches, through the
-   * LUN it was given, every other LUN whose name it knows, whatever LIO's access lists say. Default false.
-   */
-  readonly copyBetweenLuns?: boolean;
-  /** Serve devices in threads or processes of their own. Default: all in this thread. */
-  readonly isolation?: IsolationSettings;
-  /** A directory for what those disks must not forget. */
-  readonly state?: string;
-  /** Path of the Unix socket by which programs see and control the daemon. Default: there is none. */
-  readonly control?: string;
-  /** Have the daemon that runs hand its devices over, where there is one. */
-  readonly takeOver?: boolean;
-  /** How long stop() lets commands run before it aborts them, in milliseconds. Default 10 000. */
-  readonly drainTimeout?: number;
-}
 
 /** An error the kernel is told by its errno. */
 function refusal(code: string, message: string): Error {
@@ -128,7 +100,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
     if (tcmu) this.#becomeIoFlusher();
-    if (tcmu && bus) this.#service = await this.#offerHandlers();
+    if (tcmu && bus) this.#service = await offerHandlers(this.#options);
     if (control !== undefined) this.#control = await this.#listen(control);
     // Ahead of time: commands wait from the hand-over on.
     if (tcmu && this.#options.takeOver) {
@@ -373,29 +345,6 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === 'ALREADY_RUNNING') throw error;
       this.#log.warn(`no control socket: ${message}`);
-      return undefined;
-    }
-  }
-
-  /** @returns undefined where there is no bus to offer them on: the devices are served all the same */
-  async #offerHandlers(): Promise<TcmuService | undefined> {
-    const { registry, log, definitions } = this.#options;
-    const handlers = registry.list().map(({ subtype, handler: first }) => ({
-      subtype,
-      description: configDescription(first),
-      checkConfig: async (devConfig: string): Promise<void> => {
-        // Its code may have been loaded anew.
-        const handler = registry.get(subtype) ?? first;
-        const config = configure(handler, parseDeviceConfig(devConfig).cfgstring, { definitions });
-        await handler.check?.(config);
-      },
-    }));
-    try {
-      return await TcmuService.start({ handlers, log });
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'ALREADY_RUNNING') throw error;
-      log.warn(`targetcli will not list the handlers: ${message}`);
       return undefined;
     }
   }

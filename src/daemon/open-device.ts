@@ -1,6 +1,6 @@
 import { configure } from '../handlers/cfgstring.js';
 import type { TimeoutPolicy } from '../device/command-budget.js';
-import type { LoopWatch } from '../device/loop-watch.js';
+import type { LoopMarks } from '../device/loop-marks.js';
 import type { DiskOpener } from '../device/reload.js';
 import type { Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
@@ -22,7 +22,8 @@ export interface DeviceSettings {
   readonly onTimeout?: TimeoutPolicy;
   /** Know where verbs wait, to report those that take too long with their stack. */
   readonly traceVerbs?: boolean;
-  readonly loopWatch?: LoopWatch;
+  /** Of the event loop that serves the device. */
+  readonly loopMarks?: LoopMarks;
   readonly checkedBuffers?: boolean;
   /** Shared by the logical units that copies may go between. */
   readonly copyManager?: CopyManager;
@@ -133,7 +134,7 @@ export async function openDevice(
       commandTimeout: budget(settings, configfs),
       onTimeout: settings.onTimeout,
       traceVerbs: settings.traceVerbs,
-      loopWatch: settings.loopWatch,
+      loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
       unit: {

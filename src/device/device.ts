@@ -15,7 +15,7 @@ import { checkedDisk } from './checked-disk.js';
 import { CommandBudget, type BudgetActions, type TimeoutPolicy } from './command-budget.js';
 import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
-import type { LoopWatch } from './loop-watch.js';
+import type { LoopMarks } from './loop-marks.js';
 import { endsWithin } from './patience.js';
 import { DiskReplacement, type DiskOpener, type Replaced, type ReplaceOptions } from './reload.js';
 import { DeviceStatistics } from './statistics.js';
@@ -38,7 +38,7 @@ export interface DeviceOptions {
   /** Know where verbs wait, to report those that take too long with their stack. Default false: it costs time. */
   readonly traceVerbs?: boolean;
   /** Told which command is being run, to name what blocks the event loop. */
-  readonly loopWatch?: LoopWatch;
+  readonly loopMarks?: LoopMarks;
   /** Give the handler private copies of all data, so that a late use of a buffer fails at once. */
   readonly checkedBuffers?: boolean;
   /** Release a buffer kept past its command's completion (configfs action/free_kept_buf). */
@@ -105,14 +105,14 @@ export class Device {
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       ...options.unit,
     });
-    const { loopWatch } = options;
-    const watched = loopWatch?.register(name) ?? 0;
+    const { loopMarks } = options;
+    const watched = loopMarks?.register(name) ?? 0;
     const listener: RingListener = {
       onCommand: (command) => {
         this.statistics.started(command);
-        loopWatch?.enter(watched, command.cdb[0]);
+        loopMarks?.enter(watched, command.cdb[0]);
         this.unit.submit(command, lioNexus);
-        loopWatch?.leave();
+        loopMarks?.leave();
       },
       onAnswer: (command, status, sense) => {
         const microseconds = this.statistics.completed(command, status, sense);

@@ -137,6 +137,11 @@ export interface NativeBinding {
    */
   setIoFlusher(): boolean;
   /**
+   * prctl(2) PR_SET_PDEATHSIG: this process is killed (SIGKILL) when the thread that started it ends, whatever it
+   * does at that time. A parent that is dead already is not noticed.
+   */
+  dieWithParent(): void;
+  /**
    * INQUIRY (SPC-4 6.6, standard data) through the sg driver; blocks this thread while it waits.
    * @param path `/dev/sg0`
    * @returns undefined where no answer came in that time

@@ -79,18 +79,11 @@ function stallsOf(daemon: Daemon, message: RegExp): number[] {
     .map(({ msg, stall }) => (typeof stall === 'number' ? stall : Number(/([\d.]+) ms/.exec(msg)?.[1])));
 }
 
-describe('take-over and hot reload under load', () => {
-  const folder = '/tmp/handlers';
-  const module = `${folder}/versioned.ts`;
-  let kernelLog: KernelLog;
-  let daemon: Daemon;
-  let raw: LoopbackLun;
-  let mounted: LoopbackLun;
-  /** Started by the daemon itself. */
-  let successorId: number | undefined;
+const folder = '/tmp/handlers';
+const module = `${folder}/versioned.ts`;
 
-  /** A handler over a file, whose source has a version. */
-  const source = (version: number, body = ''): string => `
+/** A handler over a file, whose source has a version. */
+const source = (version: number, body = ''): string => `
 import { open } from 'node:fs/promises';
 import { defineHandler } from 'lunette';
 import { z } from 'zod';
@@ -114,6 +107,14 @@ export default defineHandler({
   },
 });
 `;
+
+describe('take-over and hot reload under load', () => {
+  let kernelLog: KernelLog;
+  let daemon: Daemon;
+  let raw: LoopbackLun;
+  let mounted: LoopbackLun;
+  /** Started by the daemon itself. */
+  let successorId: number | undefined;
 
   before(async () => {
     kernelLog = await KernelLog.fromNow();
@@ -262,3 +263,43 @@ export default defineHandler({
     expect(await kernelLog.alarms(/Capacity data|Mode parameters|INQUIRY data/)).to.deep.equal([]);
   });
 });
+
+for (const isolation of ['process', 'none']) {
+  describe(`take-over and hot reload under load, with --isolate ${isolation}`, () => {
+    const args = ['--handler', module, '--isolate', isolation];
+    const times = Math.min(rounds, 2);
+    let kernelLog: KernelLog;
+    let daemon: Daemon;
+    let lun: LoopbackLun;
+
+    before(async () => {
+      kernelLog = await KernelLog.fromNow();
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(module, source(0));
+      daemon = await Daemon.start(args);
+      lun = await LoopbackLun.create({ backstore: 'user:versioned', size: '64M', cfgstring: freshImage() });
+    });
+
+    after(async () => {
+      await lun?.remove();
+      if (daemon?.isRunning) await daemon.stop();
+    });
+
+    it(`goes on in ${times} new daemons, takes new code ${times} times, and no initiator notices`, async () => {
+      const load = new Load(lun.path);
+      for (let round = 1; round <= times; round++) {
+        const next = await Daemon.start([...args, '--take-over']);
+        await until('the old daemon to leave', () => !daemon.isRunning);
+        expect(await daemon.exited, daemon.everything()).to.equal(0);
+        expect(daemon.complaints()).to.deep.equal([]);
+        daemon = next;
+        writeFileSync(module, source(round));
+        await run(process.execPath, ['dist/cli/main.js', 'reload', lun.name]);
+        await daemon.logged('the new version', new RegExp(`^version ${round} opened$`));
+      }
+      await load.end();
+      expect(daemon.complaints()).to.deep.equal([]);
+      expect(await kernelLog.alarms(/Capacity data|Mode parameters|INQUIRY data/)).to.deep.equal([]);
+    });
+  });
+}

@@ -16,6 +16,7 @@ import { ProcessLink } from './process-link.js';
 import type { HandlerSource, HostStart } from './protocol.js';
 import { SupervisedHost } from './supervised-host.js';
 import { ThreadLink } from './thread-link.js';
+import { ThreadWatch } from '../loop/thread-watch.js';
 
 /** How devices are kept apart. */
 export interface IsolationSettings {
@@ -51,11 +52,15 @@ export class DeviceHosts {
   readonly #waiting: Record<Apart, HostConnection[]> = { thread: [], process: [] };
   /** Devices that are open, by what serves them. */
   readonly #open: Record<Apart, number> = { thread: 0, process: 0 };
+  readonly #watch: ThreadWatch | undefined;
   #saidTogether = false;
   #isClosed = false;
 
   constructor(options: DeviceHostsOptions) {
     this.#options = options;
+    const { isolation, log } = options;
+    const threshold = isolation?.blockThreshold ?? 0;
+    if (threshold > 0) this.#watch = new ThreadWatch({ threshold, log });
   }
 
   /** @throws ConfigError where its configuration names an isolation that there is not */
@@ -97,7 +102,7 @@ export class DeviceHosts {
   renew(): void {
     for (const isolation of ['thread', 'process'] as const) {
       const waiting = this.#waiting[isolation].splice(0);
-      for (const connection of waiting) void connection.retire();
+      for (const connection of waiting) void connection.kill();
       if (waiting.length > 0) this.#keepSpare(isolation);
     }
   }
@@ -105,7 +110,7 @@ export class DeviceHosts {
   /** The devices have come: end all but one of those that are left. */
   trim(): void {
     for (const waiting of Object.values(this.#waiting)) {
-      for (const connection of waiting.splice(1)) void connection.retire();
+      for (const connection of waiting.splice(1)) void connection.kill();
     }
   }
 
@@ -140,7 +145,7 @@ export class DeviceHosts {
   /** Without devices there is nothing to be spared for. */
   #closed(isolation: Apart): void {
     if (--this.#open[isolation] > 0) return;
-    for (const connection of this.#waiting[isolation].splice(0)) void connection.retire();
+    for (const connection of this.#waiting[isolation].splice(0)) void connection.kill();
   }
 
   #take(isolation: Apart): HostConnection {
@@ -165,7 +170,9 @@ export class DeviceHosts {
   #connect(isolation: Apart): HostConnection {
     return new HostConnection(
       (start, listener) =>
-        isolation === 'thread' ? new ThreadLink(start, listener) : new ProcessLink(start, listener),
+        isolation === 'thread'
+          ? new ThreadLink(start, listener, this.#watch)
+          : new ProcessLink(start, listener),
       this.#start,
     );
   }

@@ -32,6 +32,7 @@ export class HostConnection {
   readonly #link: HostLink;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
+  #hasStarted = false;
   #reason: string | undefined;
 
   constructor(starter: LinkStarter, start: HostStart) {
@@ -43,8 +44,10 @@ export class HostConnection {
     this.exited = new Promise((resolve) => (ended = resolve));
     this.#link = starter(start, {
       onMessage: (message) => {
-        if (message.kind === 'ready') isReady();
-        else if (message.kind === 'failed') {
+        if (message.kind === 'ready') {
+          this.#hasStarted = true;
+          isReady();
+        } else if (message.kind === 'failed') {
           failed(toError(message.error));
           this.#link.kill();
         } else this.#take(message);
@@ -62,6 +65,11 @@ export class HostConnection {
 
   get pid(): number {
     return this.#link.pid;
+  }
+
+  /** It can be, or could be, called. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   get hasEnded(): boolean {
@@ -82,20 +90,11 @@ export class HostConnection {
     });
   }
 
-  /** End it at once. @returns fulfilled when it has ended */
+  /** End it (HostLink). @returns fulfilled when it has ended */
   async kill(): Promise<void> {
     if (this.hasEnded) return;
     this.#link.kill();
     await this.exited;
-  }
-
-  /**
-   * End it when it has started, or has failed to: a thread that is ended while Node loads its modules leaves the
-   * descriptors of those files open.
-   */
-  async retire(): Promise<void> {
-    await this.ready.catch(() => undefined);
-    await this.kill();
   }
 
   #take(message: Exclude<FromHost, { kind: 'ready' | 'failed' }>): void {

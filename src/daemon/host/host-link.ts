@@ -15,7 +15,7 @@ export interface HostLink {
   /** Its process; the daemon's own where it is a thread. */
   readonly pid: number;
   post(message: ToHost): void;
-  /** End it at once, whatever it does. */
+  /** End it, whatever it does, as soon as it can be without a loss: at once where it serves a device. */
   kill(): void;
 }
 

@@ -1,7 +1,8 @@
 import { handlerRegistry } from '../handler-registry.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
-import { createLog } from '../log.js';
-import { watchLoop } from '../watch-loop.js';
+import { LoopMarks } from '../../device/loop-marks.js';
+import { createLog, type Logger } from '../log.js';
+import { LoopWatch } from '../loop/loop-watch.js';
 import { HostedDevice } from './hosted-device.js';
 import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToHost } from './protocol.js';
 
@@ -9,15 +10,26 @@ import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToH
 export interface HostPort {
   post(message: FromHost): void;
   onMessage(listener: (message: ToHost) => void): void;
-  /** Whether V8's inspector can look at this thread from another one: it can only at a main thread. */
+  /** Nothing comes any more. */
+  close(): void;
+  /** Of a process of its own. */
   readonly isMainThread: boolean;
 }
 
+/** Who looks at them: the daemon where this is a thread of its process, else a thread of this process. */
+function marks(
+  { isMainThread }: HostPort,
+  { settings: { blockThreshold: threshold = 0 }, log: { format }, loopMemory: memory }: HostStart,
+  log: Logger,
+): LoopMarks | undefined {
+  if (threshold === 0) return undefined;
+  if (isMainThread) return new LoopWatch({ threshold, format, log }).marks;
+  return memory && new LoopMarks({ memory, threshold });
+}
+
 /** What runs in a thread or process that serves one device. */
-export async function runHost(
-  port: HostPort,
-  { handlers, settings, log: logOptions }: HostStart,
-): Promise<void> {
+export async function runHost(port: HostPort, start: HostStart): Promise<void> {
+  const { handlers, settings, log: logOptions } = start;
   const log = createLog(logOptions.level, logOptions.format);
   // A thread's last words the daemon hears anyway.
   if (port.isMainThread) {
@@ -35,19 +47,15 @@ export async function runHost(
     registry = await handlerRegistry(handlers.modules, handlers.prefix);
   } catch (error) {
     port.post({ kind: 'failed', error: plainError(error) });
+    port.close();
     return;
   }
   // From now on: loading code may take its time.
-  const { blockThreshold = 0, ...deviceSettings } = settings;
-  const loopWatch = watchLoop({
-    threshold: blockThreshold,
-    format: logOptions.format,
-    stacks: port.isMainThread,
-    log,
-  });
+  const loopMarks = marks(port, start, log);
+  loopMarks?.start();
   const device = new HostedDevice({
     registry,
-    settings: { ...deviceSettings, loopWatch },
+    settings: { ...settings, loopMarks },
     log,
     onTrace: (batch) => port.post({ kind: 'trace', batch }),
   });

@@ -1,3 +1,4 @@
+import { native } from '../../native/addon.js';
 import { runHost } from './host-main.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
@@ -7,7 +8,9 @@ if (!process.send) throw new Error('this file is started by the daemon');
 
 // A service manager, or a terminal, signals the daemon and its hosts alike; when to leave is for the daemon to say.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
-// The daemon is gone. The next one goes on from the journal, and waits until this process lets go of the device.
+// The daemon is gone. The next one goes on from the journal, and waits until this process lets go of the device: also
+// where its event loop does not turn, or the daemon had gone before the kernel was asked.
+native().dieWithParent();
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 process.once('message', (start) => {
@@ -17,6 +20,7 @@ process.once('message', (start) => {
         if (process.connected) process.send?.(message);
       },
       onMessage: (listener) => void process.on('message', (message) => listener(message as ToHost)),
+      close: () => undefined,
       isMainThread: true,
     },
     start as HostStart,

@@ -17,8 +17,11 @@ export class ProcessLink implements HostLink {
       delete env[name];
     }
     // Only to be seen: `lunette doctor` looks for it in the arguments of whoever has a device open.
-    const { commandTimeout } = start.settings;
-    const args = commandTimeout === undefined ? [] : [`--command-timeout=${commandTimeout / 1000}`];
+    const { commandTimeout, onTimeout } = start.settings;
+    const args = [
+      ...(commandTimeout === undefined ? [] : [`--command-timeout=${commandTimeout / 1000}`]),
+      ...(onTimeout === undefined ? [] : [`--on-timeout=${onTimeout}`]),
+    ];
     const child = fork(fileURLToPath(new URL(`process-entry.${extension}`, import.meta.url)), args, {
       env,
       serialization: 'advanced',

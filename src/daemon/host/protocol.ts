@@ -34,6 +34,8 @@ export interface HostStart {
   readonly handlers: HandlerSource;
   readonly settings: HostSettings;
   readonly log: { readonly level: LogLevelName; readonly format: 'text' | 'json' };
+  /** For the marks of its event loop, where the daemon looks at them. */
+  readonly loopMemory?: SharedArrayBuffer;
 }
 
 /** What the daemon remembers of an open device. */

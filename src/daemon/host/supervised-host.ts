@@ -338,8 +338,11 @@ export class SupervisedHost implements DeviceHost {
     }
     this.#isOpen = false;
     this.#traced({ commands: [], dropped: 0, ended: true });
+    const killed = connection.kill();
+    // It has nothing of the device yet.
+    if (!connection.hasStarted) return;
     // One that reads a removed device's configfs ends only after the removal, which waits for us.
-    if (!(await endsWithin(KILL_PATIENCE, connection.kill()))) {
+    if (!(await endsWithin(KILL_PATIENCE, killed))) {
       this.#log.warn({ device: this.name }, `${this.name}: its host has not ended yet`);
     }
   }

@@ -10,6 +10,7 @@ await runHost(
   {
     post: (message: FromHost) => port.postMessage(message),
     onMessage: (listener) => void port.on('message', (message: ToHost) => listener(message)),
+    close: () => port.close(),
     isMainThread: false,
   },
   workerData as HostStart,

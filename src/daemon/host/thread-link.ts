@@ -1,41 +1,59 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import type { ThreadWatch, WatchedThread } from '../loop/thread-watch.js';
+import { startThread } from '../start-thread.js';
 import type { HostLink, LinkListener } from './host-link.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
-/*
- * Where Lunette itself runs from its sources, the thread needs the loader for TypeScript before its first file: what
- * `node --import` registers holds for the main thread alone.
- */
-const fromSources = import.meta.url.endsWith('.ts');
-const entry = new URL(`thread-entry.${fromSources ? 'ts' : 'js'}`, import.meta.url);
-const bootstrap = `import('tsx/esm/api').then(({ register }) => {
-  register();
-  return import(${JSON.stringify(entry.href)});
-});`;
+/** Milliseconds that a thread has to load its modules before it is ended all the same. */
+const LOAD_PATIENCE = 10_000;
 
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
   readonly pid = process.pid;
   readonly #worker: Worker;
+  readonly #watched: WatchedThread | undefined;
+  #isLoading = true;
+  #doom: NodeJS.Timeout | undefined;
 
-  constructor(start: HostStart, listener: LinkListener) {
-    const worker = new Worker(fromSources ? bootstrap : entry, {
-      eval: fromSources,
-      workerData: start,
-      name: 'device host',
-    });
+  /** @param watch looks at its event loop */
+  constructor(start: HostStart, listener: LinkListener, watch?: ThreadWatch) {
+    const watched = watch?.add();
+    const workerData: HostStart = { ...start, loopMemory: watched?.memory };
+    const worker = startThread(new URL('thread-entry', import.meta.url), { workerData, name: 'device host' });
     this.#worker = worker;
+    if (watched) watched.worker = worker;
+    this.#watched = watched;
     let reason: string | undefined;
-    worker.on('message', (message: FromHost) => listener.onMessage(message));
+    worker.on('message', (message: FromHost) => {
+      // One that has failed may still be loading the rest, and ends by itself.
+      if (message.kind !== 'failed') this.#loaded();
+      listener.onMessage(message);
+    });
     worker.on('error', (error: Error) => (reason = error.stack ?? error.message));
-    worker.on('exit', (status) => listener.onExit(reason ?? `it ended with status ${status}`));
+    worker.on('exit', (status) => {
+      clearTimeout(this.#doom);
+      if (watched) watch?.remove(watched);
+      listener.onExit(reason ?? `it ended with status ${status}`);
+    });
   }
 
   post(message: ToHost): void {
+    if (this.#watched && message.call === 'open') {
+      const { hba, name } = message.parameters.tcmu;
+      this.#watched.device = `${hba}/${name}`;
+    }
     this.#worker.postMessage(message);
   }
 
+  /** A thread that was ended while Node loads its modules would leave the descriptors of those files open. */
   kill(): void {
-    void this.#worker.terminate();
+    if (this.#isLoading)
+      this.#doom ??= setTimeout(() => void this.#worker.terminate(), LOAD_PATIENCE).unref();
+    else void this.#worker.terminate();
+  }
+
+  #loaded(): void {
+    this.#isLoading = false;
+    if (this.#doom) this.kill();
   }
 }

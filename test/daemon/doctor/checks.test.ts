@@ -275,6 +275,22 @@ describe('what lunette doctor looks for', () => {
       expect(await find(commandTimeoutTooShort)).to.deep.equal([]);
     });
 
+    it('of a device that has a process of its own', async () => {
+      machine.addUnserved(disk);
+      const entry = '/usr/lib/node_modules/lunette/dist/daemon/host/process-entry.js';
+      machine.addProcess({
+        pid: 101,
+        args: ['node', entry, '--command-timeout=60', '--on-timeout=fail'],
+        files: ['/dev/uio0'],
+      });
+      const { what, fix } = await only(commandTimeoutTooShort);
+      expect(what).to.include('lunette (pid 101) gives its handler 60 s');
+      expect(fix?.command).to.match(/^echo 75 >/);
+      machine.remove('proc/101');
+      machine.addProcess({ pid: 102, args: ['node', entry, '--on-timeout=wait'], files: ['/dev/uio0'] });
+      expect((await only(commandTimeoutTooShort)).what).to.include('all the time it wants');
+    });
+
     it('where the handler has none', async () => {
       serve('--command-timeout', '0');
       expect((await only(commandTimeoutTooShort)).fix?.command).to.match(/^echo 0 >/);
