@@ -9,6 +9,7 @@ import { native, type RegionHandle } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
+import { Steps } from '../device/steps.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 
@@ -116,15 +117,20 @@ export async function openDevice(
   const handler = registry.get(tcmu.subtype);
   if (!handler)
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
+  const steps = new Steps();
   const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
+  steps.done('configuration');
   const disk = await open();
+  steps.done('disk');
   notifyTaskManagement(name, configfs, log);
   let region;
   let journal;
   try {
     region = new (native().UioRegion)(tcmu.devicePath, tcmu.mapSize);
+    steps.done('map');
     journal = openDeviceJournal(settings.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu, region, configfs, log);
-    return new Device({
+    steps.done('journal');
+    const device = new Device({
       name,
       region,
       disk,
@@ -144,6 +150,9 @@ export async function openDevice(
         copyManager: settings.copyManager,
       },
     });
+    steps.done('ring');
+    log.debug(`${name}: opened: ${steps.toString()}`);
+    return device;
   } catch (error) {
     journal?.close();
     region?.close();

@@ -90,6 +90,10 @@ export class DeviceHosts {
       }
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
+    // The spare one too: it would start while devices are being opened.
+    for (const isolation of ['thread', 'process'] as const) {
+      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation));
+    }
     const all = this.#all();
     await Promise.allSettled(all.map(({ ready }) => ready));
   }
