@@ -53,6 +53,7 @@ export function buildNative() {
  * @property {number} cpuSeconds of the generator
  * @property {number} p50 latency in microseconds, of one command in 16
  * @property {number} p99
+ * @property {number} longestGap the longest time in which nothing was answered, microseconds
  * @property {boolean} stalled nothing was answered for five seconds
  */
 
@@ -61,6 +62,8 @@ export function buildNative() {
  *   Generator: new (descriptors: object) => { run(load: Load): Promise<Outcome> },
  *   Consumer: new (descriptors: object, options: { storage: 'null' | 'memory' | 'file', diskBytes: number,
  *     path?: string }) => { close(): void },
+ *   adopt(pid: number, descriptor: number): number,
+ *   release(descriptor: number): void,
  * }} a generator may run one load at a time
  */
 export function loadNative() {

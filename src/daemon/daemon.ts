@@ -23,9 +23,13 @@ import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { Reloader, type ReloadOutcome } from './reload.js';
-import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
+import { Succession } from './succession.js';
+import { Predecessor, TakeOverServer, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
+
+/** Milliseconds for all devices of a daemon that is taken over from; slow disks take their time. */
+const TAKE_OVER_TIMEOUT = 600_000;
 
 /** An error the kernel is told by its errno. */
 function refusal(code: string, message: string): Error {
@@ -54,8 +58,10 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   #endPings = (): void => undefined;
   #stopping: Promise<void> | undefined;
   #takeOver: TakeOverServer | undefined;
-  /** From the daemon before this one: when its devices stopped. */
-  #handedOver: HandedOver = {};
+  /** While this daemon takes over. */
+  #succession: Succession | undefined;
+  /** Handed over, but what served them may not have ended. */
+  readonly #released: DeviceHost[] = [];
   #leave!: () => void;
   /** Fulfilled when another process has taken over. */
   readonly replaced = new Promise<void>((resolve) => (this.#leave = resolve));
@@ -85,7 +91,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const predecessor = options.takeOver ? await Predecessor.connect(daemon.#takeOverPath) : undefined;
     try {
       await predecessor?.withdraw();
-      await daemon.#open(() => predecessor?.handOver());
+      await daemon.#open(predecessor);
     } catch (error) {
       await daemon.stop();
       predecessor?.close();
@@ -99,7 +105,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   }
 
   /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
-  async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
+  async #open(predecessor?: Predecessor): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
     if (tcmu) this.#stayOutOfReclaim();
     if (tcmu && bus) this.#service = await offerHandlers(this.#options);
@@ -110,10 +116,13 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
       await this.#hosts.prepare(devices, this.#options.takeOver === true);
     }
-    this.#handedOver = (await handOver()) ?? {};
+    if (predecessor) {
+      await predecessor.handOver();
+      this.#succession = new Succession(predecessor, this.#log);
+    }
     if (iscsi) await this.#startIscsi(iscsi);
     if (tcmu) await this.#startTcmu();
-    this.#handedOver = {};
+    this.#succession = undefined;
     this.#hosts.trim();
     await this.#awaitSuccessor();
   }
@@ -145,30 +154,40 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     this.#control = this.#target = this.#service = undefined;
   }
 
-  /** A step of a take-over: nothing is served any more. */
-  async handOver(): Promise<HandedOver> {
-    const closing = Array.from(this.#devices.values(), (device): [Promise<void>, string, number] => [
-      device.close(this.#options.drainTimeout),
-      device.name,
-      performance.timeOrigin + performance.now(),
-    ]);
-    await this.#closeIscsi();
-    await Promise.all(closing.map(([closed]) => closed));
-    this.#devices.clear();
-    return Object.fromEntries(closing.map(([, name, since]) => [name, since]));
+  /** A step of a take-over: a device, or what is offered over iSCSI, is served no more. */
+  async handOver(name?: string): Promise<number | undefined> {
+    if (name === undefined) {
+      await this.#closeIscsi();
+      return undefined;
+    }
+    const found = [...this.#devices].find(([, device]) => device.name === name);
+    if (!found) return undefined;
+    const [uio, device] = found;
+    const since = performance.timeOrigin + performance.now();
+    this.#released.push(device);
+    await device.release(this.#options.drainTimeout);
+    this.#devices.delete(uio);
+    return since;
   }
 
   /** A take-over failed. */
   async goOn(): Promise<void> {
     await this.#closeIscsi();
-    await this.#open(() => undefined);
+    for (const device of this.#released.splice(0)) void device.close();
+    await this.#open();
   }
 
-  /** A take-over is done. */
+  /** A take-over is done. What the new process did not ask for is closed. */
   left(successor: number): void {
     this.#log.info({ successor }, `process ${successor} has taken over`);
     native().notify(`MAINPID=${successor}`);
-    this.#leave();
+    void this.#closeDevices().then(this.#leave);
+  }
+
+  async #closeDevices(): Promise<void> {
+    const devices = [...this.#devices.values()];
+    await Promise.all(devices.map((device) => device.close(this.#options.drainTimeout)));
+    this.#devices.clear();
   }
 
   async #closeIscsi(): Promise<void> {
@@ -199,6 +218,8 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       listener: this,
       log: this.#log,
       answerForeign: () => this.#service?.role !== 'registered',
+      // Until the other one has handed over the last device.
+      openTimeout: this.#succession && TAKE_OVER_TIMEOUT,
     });
   }
 
@@ -252,8 +273,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     await this.#control?.close();
     await this.#target?.close();
     await this.#closeIscsi();
-    await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
-    this.#devices.clear();
+    await this.#closeDevices();
     await this.#hosts.close();
     await this.#service?.close();
     this.#endPings();
@@ -285,17 +305,10 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       return this.#offerOverIscsi(nameOf(tcmu), present.unit);
     }
     await present?.close(0);
-    const device = await this.#hosts.open(tcmu);
+    const open = (): Promise<DeviceHost> => this.#hosts.open(tcmu);
+    const device = await (this.#succession?.take(`${tcmu.hba}/${tcmu.name}`, open) ?? open());
     this.#devices.set(tcmu.uio, device);
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
-    const since = this.#handedOver[device.name];
-    if (since !== undefined) {
-      const stall = Math.max(0, performance.timeOrigin + performance.now() - since);
-      this.#log.info(
-        { device: device.name, stall },
-        `${device.name}: taken over; commands waited ${stall.toFixed(0)} ms`,
-      );
-    }
     this.#log.info(
       { device: device.name, handler: tcmu.subtype, size: device.size, isolation: device.isolation },
       `${device.name}: serving ${tcmu.devConfig}`,

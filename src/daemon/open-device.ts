@@ -11,6 +11,7 @@ import type { ConfigfsDevice } from '../target/configfs.js';
 import { describeFailure } from '../scsi/errno.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
+import { Steps } from '../device/steps.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { agreeOnWriteCache } from './write-cache.js';
@@ -145,16 +146,21 @@ export async function openDevice(
   const handler = registry.get(tcmu.subtype);
   if (!handler)
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
+  const steps = new Steps();
   const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
+  steps.done('configuration');
   const disk = await openWithin(settings.openTimeout ?? OPEN_TIMEOUT, open, undefined, (error) =>
     log.error(lateMessage(name, error)),
   );
+  steps.done('disk');
   notifyTaskManagement(name, configfs, log);
   let region;
   let journal;
   try {
     region = new (native().UioRegion)(tcmu.devicePath, tcmu.mapSize);
+    steps.done('map');
     journal = openDeviceJournal(settings.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu, region, configfs, log);
+    steps.done('journal');
     const device = new Device({
       name,
       region,
@@ -176,6 +182,8 @@ export async function openDevice(
       },
     });
     agreeOnWriteCache(device, configfs, log);
+    steps.done('ring');
+    log.debug(`${name}: opened: ${steps.toString()}`);
     return device;
   } catch (error) {
     journal?.close();

@@ -23,9 +23,9 @@ describe('a take-over', () => {
   const host: TakeOverHost = {
     refusal: () => refusal,
     withdraw: async () => void events.push('withdraw'),
-    handOver: async () => {
-      events.push('handOver');
-      return { 'user_0/a': 1000 };
+    handOver: async (device) => {
+      events.push(`handOver ${device}`);
+      return device === 'user_0/a' ? 1000 : undefined;
     },
     goOn: async () => {
       events.push('goOn');
@@ -58,10 +58,18 @@ describe('a take-over', () => {
     const predecessor = await meet();
     await predecessor.withdraw();
     expect(existsSync(path)).to.equal(false);
-    expect(await predecessor.handOver()).to.deep.equal({ 'user_0/a': 1000 });
+    expect(await predecessor.handOver()).to.equal(undefined);
+    expect(await predecessor.handOver('user_0/a')).to.equal(1000);
+    expect(await predecessor.handOver('user_0/b')).to.equal(undefined);
     predecessor.done();
     await leaves.promise;
-    expect(events).to.deep.equal(['withdraw', 'handOver', 'left true']);
+    expect(events).to.deep.equal([
+      'withdraw',
+      'handOver undefined',
+      'handOver user_0/a',
+      'handOver user_0/b',
+      'left true',
+    ]);
   });
 
   it('is of no daemon where none listens', async () => {
@@ -82,7 +90,7 @@ describe('a take-over', () => {
     it(`that fails after ${steps} of its steps has the old daemon go on`, async () => {
       const predecessor = await meet();
       await predecessor.withdraw();
-      if (steps === 2) await predecessor.handOver();
+      if (steps === 2) await predecessor.handOver('user_0/a');
       predecessor.close();
       await goesOn.promise;
       expect(events.at(-1)).to.equal('goOn');

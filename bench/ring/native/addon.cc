@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "adopt-descriptor.h"
 #include "consumer.h"
 #include "generator.h"
 
@@ -60,6 +61,7 @@ Napi::Object ToObject(Napi::Env env, const Outcome& outcome) {
   object.Set("cpuSeconds", static_cast<double>(outcome.cpuTime) / 1e9);
   object.Set("p50", Percentile(outcome.latencies, 0.5));
   object.Set("p99", Percentile(outcome.latencies, 0.99));
+  object.Set("longestGap", static_cast<double>(outcome.longestGap) / 1e3);
   object.Set("stalled", outcome.stalled);
   return object;
 }
@@ -132,6 +134,8 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
 Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("Generator", GeneratorHandle::Define(env));
   exports.Set("Consumer", ConsumerHandle::Define(env));
+  exports.Set("adopt", Napi::Function::New(env, AdoptDescriptor, "adopt"));
+  exports.Set("release", Napi::Function::New(env, ReleaseDescriptor, "release"));
   return exports;
 }
 

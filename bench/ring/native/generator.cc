@@ -226,7 +226,9 @@ Outcome Generator::Run(const Load& load) {
       outcome.stalled = true;
       break;
     }
+    const std::uint64_t before = now;
     now = Now();
+    outcome.longestGap = std::max(outcome.longestGap, now - before);
     if (load.duration != 0 && now - start >= load.duration) ending = true;
     Complete(load, outcome);
   }

@@ -32,6 +32,11 @@ export interface DeviceHost extends ControlDevice {
   /** The same for one whose code comes from the module `origin`; no outcome for any other. */
   reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]>;
   setLogLevel(level: LogLevelName): void;
+  /**
+   * Drain and close the device: others may open it. What served it may still be there; close() ends it. Idempotent;
+   * never rejects. @param drainTimeout milliseconds
+   */
+  release(drainTimeout?: number): Promise<void>;
   /** Drain and close the device; what served it is gone. Idempotent; never rejects. @param drainTimeout milliseconds */
   close(drainTimeout?: number): Promise<void>;
 }

@@ -97,6 +97,10 @@ export class DeviceHosts {
       }
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, isEarly));
     }
+    // The spare one too: it would start while devices are being opened.
+    for (const isolation of ['thread', 'process'] as const) {
+      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation, true));
+    }
     const all = this.#all();
     await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
   }

@@ -1,3 +1,4 @@
+import { Steps } from '../../device/steps.js';
 import type { TraceBatch } from '../../device/command-trace.js';
 import type { Device } from '../../device/device.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
@@ -52,7 +53,10 @@ export class HostedDevice implements Implementation {
     const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, settings, log);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
     this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };
+    const steps = new Steps();
     device.start();
+    steps.done('first commands');
+    log.debug(`${device.name}: started: ${steps.toString()}`);
     if (paused) await device.quiesce();
     return this.#report();
   }

@@ -99,6 +99,10 @@ export class InProcessHost implements DeviceHost {
     // Its log is the daemon's own.
   }
 
+  release(drainTimeout?: number): Promise<void> {
+    return this.#device.close(drainTimeout);
+  }
+
   close(drainTimeout?: number): Promise<void> {
     return this.#device.close(drainTimeout);
   }

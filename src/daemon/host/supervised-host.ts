@@ -84,6 +84,7 @@ export class SupervisedHost implements DeviceHost {
   // What a new host is told.
   #paused = false;
   #writeCache: boolean | undefined;
+  #releasing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
 
@@ -168,7 +169,7 @@ export class SupervisedHost implements DeviceHost {
         });
       } catch (error) {
         const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
-        if (!isBusy || connection.hasEnded || performance.now() > giveUp || this.#closing) throw error;
+        if (!isBusy || connection.hasEnded || performance.now() > giveUp || this.#releasing) throw error;
       }
       await delay(BUSY_WAIT);
     }
@@ -181,7 +182,7 @@ export class SupervisedHost implements DeviceHost {
     this.#watch = setInterval(
       () => {
         const silence = performance.now() - this.#lastBeat;
-        if (silence < restartAfter || this.#closing) return;
+        if (silence < restartAfter || this.#releasing) return;
         this.#log.error(
           { device: this.name },
           `${this.name}: its host has not answered for ${silence.toFixed(0)} ms: ended`,
@@ -194,7 +195,7 @@ export class SupervisedHost implements DeviceHost {
   }
 
   #died(connection: HostConnection, reason: string): void {
-    if (this.#connection !== connection || this.#closing) return;
+    if (this.#connection !== connection || this.#releasing) return;
     this.#isOpen = false;
     clearInterval(this.#watch);
     if (this.#statistics) this.#past = addStatistics(this.#past, this.#statistics);
@@ -216,7 +217,7 @@ export class SupervisedHost implements DeviceHost {
   async #restart(wait: number): Promise<void> {
     for (;;) {
       await delay(wait, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      if (this.#closing) return;
+      if (this.#releasing) return;
       try {
         await this.#start();
         this.#restarts++;
@@ -227,7 +228,7 @@ export class SupervisedHost implements DeviceHost {
         );
         return;
       } catch (error) {
-        if (this.#closing) return;
+        if (this.#releasing) return;
         wait = this.#backOff.died(0);
         this.#log.error(
           { device: this.name },
@@ -254,7 +255,7 @@ export class SupervisedHost implements DeviceHost {
     const { details } = this.#state;
     return {
       ...details,
-      ...(!this.#isOpen && { state: this.#closing ? 'closed' : 'restarting' }),
+      ...(!this.#isOpen && { state: this.#releasing ? 'closed' : 'restarting' }),
       isolation: this.isolation,
       pid: this.#connection?.pid,
       restarts: this.#restarts,
@@ -334,29 +335,45 @@ export class SupervisedHost implements DeviceHost {
     if (batch.ended) this.#listeners.clear();
   }
 
-  close(drainTimeout = 10_000): Promise<void> {
+  release(drainTimeout = 10_000): Promise<void> {
+    return (this.#releasing ??= this.#release(drainTimeout));
+  }
+
+  async #release(drainTimeout: number): Promise<void> {
+    clearInterval(this.#watch);
+    this.#stop.abort();
+    const connection = this.#connection;
+    if (!connection) return;
+    const closed = this.#isOpen && (await this.#closeDevice(connection, drainTimeout));
+    this.#isOpen = false;
+    this.#traced({ commands: [], dropped: 0, ended: true });
+    if (!closed) await this.#end(connection);
+  }
+
+  /** @returns whether its host has closed it */
+  async #closeDevice(connection: HostConnection, drainTimeout: number): Promise<boolean> {
+    try {
+      // Draining, then the flush and the close of the disk, have so much time each.
+      const closed = connection.call('close', { drainTimeout });
+      if (await endsWithin(3 * drainTimeout + CLOSE_PATIENCE, closed)) return true;
+      this.#log.error({ device: this.name }, `${this.name}: its host does not close it, and is ended`);
+    } catch {
+      // It died: the next one goes on from the journal.
+    }
+    return false;
+  }
+
+  close(drainTimeout?: number): Promise<void> {
     return (this.#closing ??= this.#close(drainTimeout));
   }
 
-  async #close(drainTimeout: number): Promise<void> {
-    clearInterval(this.#watch);
-    this.#stop.abort();
+  async #close(drainTimeout?: number): Promise<void> {
+    await this.release(drainTimeout);
+    if (this.#connection) await this.#end(this.#connection);
     this.#options.onClose?.();
-    const connection = this.#connection;
-    if (!connection) return;
-    if (this.#isOpen) {
-      try {
-        // Draining, then the flush and the close of the disk, have so much time each.
-        const closed = connection.call('close', { drainTimeout });
-        if (!(await endsWithin(3 * drainTimeout + CLOSE_PATIENCE, closed))) {
-          this.#log.error({ device: this.name }, `${this.name}: its host does not close it, and is ended`);
-        }
-      } catch {
-        // It died: the next one goes on from the journal.
-      }
-    }
-    this.#isOpen = false;
-    this.#traced({ commands: [], dropped: 0, ended: true });
+  }
+
+  async #end(connection: HostConnection): Promise<void> {
     const killed = connection.kill();
     // It has nothing of the device yet.
     if (!connection.hasStarted) return;

@@ -115,7 +115,12 @@ describe('a supervised host', () => {
                 host.isStuck = true;
                 return host;
               },
-              { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+              {
+                isSpare: false,
+                handlers: { modules: [] },
+                settings: {},
+                log: { level: 'info', format: 'json' },
+              },
             ),
         }),
       );
