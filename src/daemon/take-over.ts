@@ -95,6 +95,8 @@ export class TakeOverServer {
   }
 
   async #step(socket: Socket, line: string, pid: number): Promise<void> {
+    // One that was refused, or has said all, is not listened to any more, however much it has sent.
+    if (socket.writableEnded || socket.destroyed) return;
     let answer: Answer = {};
     try {
       const { step } = JSON.parse(line) as { step?: Step };
@@ -109,7 +111,8 @@ export class TakeOverServer {
         return;
       }
     } catch (error) {
-      answer = { error: errorMessage(error) };
+      socket.end(`${JSON.stringify({ error: errorMessage(error) } satisfies Answer)}\n`);
+      return;
     }
     socket.write(`${JSON.stringify(answer)}\n`);
   }
