@@ -102,6 +102,8 @@ export class TakeOverServer {
   }
 
   async #step(socket: Socket, line: string, pid: number): Promise<void> {
+    // One that was refused, or has said all, is not listened to any more, however much it has sent.
+    if (socket.writableEnded || socket.destroyed) return;
     let answer: Answer = {};
     try {
       const { step, device } = JSON.parse(line) as Request;
@@ -119,7 +121,8 @@ export class TakeOverServer {
         return;
       }
     } catch (error) {
-      answer = { error: errorMessage(error) };
+      socket.end(`${JSON.stringify({ error: errorMessage(error) } satisfies Answer)}\n`);
+      return;
     }
     socket.write(`${JSON.stringify(answer)}\n`);
   }

@@ -113,7 +113,7 @@ export interface MappedFileHandle {
 
 export interface MappedFileConstructor {
   /**
-   * Open or create a file (mode 0600; a symbolic link is refused), give it that size, and map it. What it held stays,
+   * Open or create a file (mode 0600; a symbolic link, and a file of another user, is refused), give it that size, and map it. What it held stays,
    * as far as it fits; the rest is zeroes.
    * @param size bytes
    */

@@ -126,6 +126,43 @@ describe('a take-over', () => {
     expect(events).to.deep.equal([]);
   });
 
+  it('survives whoever says anything and leaves at any time', async () => {
+    const step = JSON.stringify({ step: 'withdraw' });
+    const garbage = [
+      Buffer.alloc(2 * 1024 * 1024, 'x'),
+      Buffer.alloc(2 * 1024 * 1024, '{}\n'),
+      Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a, 0x00, 0x0a]),
+      // The newline is missing.
+      Buffer.from(step),
+      Buffer.from(`${'['.repeat(100_000)}\n`),
+      Buffer.from('{"step":"__proto__"}\n{"step":{"toString":1}}\n'),
+    ];
+    for (const bytes of garbage) {
+      const socket = connect(path).on('error', () => undefined);
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.on('data', () => undefined);
+      socket.write(bytes);
+      // The long ones are not waited for: the daemon hangs up.
+      if (bytes.length < 2 ** 20) socket.destroySoon();
+      await closed;
+    }
+    expect(events).to.deep.equal([]);
+    // The one before is forgotten as soon as its connection is closed at this end, too.
+    let predecessor: Predecessor;
+    for (;;) {
+      predecessor = await meet();
+      const refused = await predecessor.withdraw().then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      if (refused === undefined) break;
+      expect(refused.message).to.match(/under way|hung up/);
+    }
+    expect(events).to.deep.equal(['withdraw']);
+    predecessor.close();
+    await goesOn.promise;
+  });
+
   it('says so where the old daemon dies', async () => {
     const predecessor = await meet();
     const asked = failureOf(() => predecessor.withdraw());
