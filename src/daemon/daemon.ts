@@ -106,7 +106,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     // commands would leave them little time to load their code.
     if (tcmu) {
       const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
-      await this.#hosts.prepare(devices, this.#options.takeOver === true);
+      await this.#hosts.prepare(devices);
     }
     this.#handedOver = (await handOver()) ?? {};
     if (iscsi) await this.#startIscsi(iscsi);

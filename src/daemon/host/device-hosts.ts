@@ -82,11 +82,8 @@ export class DeviceHosts {
     return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
   }
 
-  /**
-   * Have hosts ready for devices that are about to come.
-   * @param isEarly another daemon serves them as yet
-   */
-  async prepare(devices: readonly TcmuDevice[], isEarly: boolean): Promise<void> {
+  /** Have hosts ready for devices that are about to come. */
+  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -95,7 +92,7 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
-      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, isEarly));
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
     const all = this.#all();
     await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
@@ -159,7 +156,7 @@ export class DeviceHosts {
     const waiting = this.#waiting[isolation];
     for (;;) {
       const connection = waiting.shift();
-      if (!connection) return this.#connect(isolation, false);
+      if (!connection) return this.#connect(isolation);
       if (!connection.hasEnded) return connection;
     }
   }
@@ -170,24 +167,23 @@ export class DeviceHosts {
    */
   #keepSpare(isolation: Apart): void {
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
-    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation, true));
+    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
     this.#waiting[isolation] = living;
   }
 
-  #connect(isolation: Apart, isSpare: boolean): HostConnection {
+  #connect(isolation: Apart): HostConnection {
     return new HostConnection(
       (start, listener) =>
         isolation === 'thread'
           ? new ThreadLink(start, listener, this.#watch)
           : new ProcessLink(start, listener),
-      this.#start(isSpare),
+      this.#start,
     );
   }
 
-  #start(isSpare: boolean): HostStart {
+  get #start(): HostStart {
     const { settings, log, isolation } = this.#options;
     return {
-      isSpare,
       handlers: isolation?.handlers ?? { modules: [] },
       settings: {
         commandTimeout: settings.commandTimeout,
