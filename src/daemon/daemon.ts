@@ -25,6 +25,10 @@ import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from 
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
 
+/** Milliseconds that devices wait for the hosts of all of them: those that nobody serves, and those of another. */
+const START_PATIENCE = 10_000;
+const TAKE_OVER_PATIENCE = 45_000;
+
 /** An error the kernel is told by its errno. */
 function refusal(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
@@ -106,7 +110,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     // commands would leave them little time to load their code.
     if (tcmu) {
       const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
-      await this.#hosts.prepare(devices);
+      await this.#hosts.prepare(devices, this.#options.takeOver ? TAKE_OVER_PATIENCE : START_PATIENCE);
     }
     this.#handedOver = (await handOver()) ?? {};
     if (iscsi) await this.#startIscsi(iscsi);

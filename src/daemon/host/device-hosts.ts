@@ -44,9 +44,6 @@ export interface DeviceHostsOptions {
   readonly together?: string;
 }
 
-/** Milliseconds that devices wait for the hosts of all of them. */
-const PREPARE_PATIENCE = 10_000;
-
 type Apart = Exclude<Isolation, 'none'>;
 
 /** Finds each device its host. */
@@ -82,8 +79,11 @@ export class DeviceHosts {
     return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
   }
 
-  /** Have hosts ready for devices that are about to come. */
-  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+  /**
+   * Have hosts ready for devices that are about to come.
+   * @param patience milliseconds to wait for the slowest
+   */
+  async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -95,7 +95,7 @@ export class DeviceHosts {
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
     const all = this.#all();
-    await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
+    await endsWithin(patience, Promise.allSettled(all.map(({ ready }) => ready)));
   }
 
   #all(): HostConnection[] {
