@@ -30,6 +30,9 @@ import { version } from './version.js';
 
 /** Milliseconds for all devices of a daemon that is taken over from; slow disks take their time. */
 const TAKE_OVER_TIMEOUT = 600_000;
+/** Milliseconds that devices wait for the hosts of all of them: those that nobody serves, and those of another. */
+const START_PATIENCE = 10_000;
+const TAKE_OVER_PATIENCE = 45_000;
 
 /** An error the kernel is told by its errno. */
 function refusal(code: string, message: string): Error {
@@ -114,7 +117,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     // commands would leave them little time to load their code.
     if (tcmu) {
       const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
-      await this.#hosts.prepare(devices, this.#options.takeOver === true);
+      await this.#hosts.prepare(devices, this.#options.takeOver ? TAKE_OVER_PATIENCE : START_PATIENCE);
     }
     if (predecessor) {
       await predecessor.handOver();

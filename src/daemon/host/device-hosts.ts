@@ -44,9 +44,6 @@ export interface DeviceHostsOptions {
   readonly together?: string;
 }
 
-/** Milliseconds that devices wait for the hosts of all of them. */
-const PREPARE_PATIENCE = 10_000;
-
 type Apart = Exclude<Isolation, 'none'>;
 
 /** Finds each device its host. */
@@ -84,9 +81,9 @@ export class DeviceHosts {
 
   /**
    * Have hosts ready for devices that are about to come.
-   * @param isEarly another daemon serves them as yet
+   * @param patience milliseconds to wait for the slowest
    */
-  async prepare(devices: readonly TcmuDevice[], isEarly: boolean): Promise<void> {
+  async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -95,14 +92,14 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
-      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation, isEarly));
+      if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
     // The spare one too: it would start while devices are being opened.
     for (const isolation of ['thread', 'process'] as const) {
-      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation, true));
+      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation));
     }
     const all = this.#all();
-    await endsWithin(PREPARE_PATIENCE, Promise.allSettled(all.map(({ ready }) => ready)));
+    await endsWithin(patience, Promise.allSettled(all.map(({ ready }) => ready)));
   }
 
   #all(): HostConnection[] {
@@ -164,7 +161,7 @@ export class DeviceHosts {
     const waiting = this.#waiting[isolation];
     for (;;) {
       const connection = waiting.shift();
-      if (!connection) return this.#connect(isolation, false);
+      if (!connection) return this.#connect(isolation);
       if (!connection.hasEnded) return connection;
     }
   }
@@ -175,24 +172,23 @@ export class DeviceHosts {
    */
   #keepSpare(isolation: Apart): void {
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
-    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation, true));
+    if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
     this.#waiting[isolation] = living;
   }
 
-  #connect(isolation: Apart, isSpare: boolean): HostConnection {
+  #connect(isolation: Apart): HostConnection {
     return new HostConnection(
       (start, listener) =>
         isolation === 'thread'
           ? new ThreadLink(start, listener, this.#watch)
           : new ProcessLink(start, listener),
-      this.#start(isSpare),
+      this.#start,
     );
   }
 
-  #start(isSpare: boolean): HostStart {
+  get #start(): HostStart {
     const { settings, log, isolation } = this.#options;
     return {
-      isSpare,
       handlers: isolation?.handlers ?? { modules: [] },
       settings: {
         commandTimeout: settings.commandTimeout,

@@ -4,7 +4,6 @@ import { native } from '../../native/addon.js';
 import { LoopMarks } from '../../device/loop-marks.js';
 import { createLog, type Logger } from '../log.js';
 import { LoopWatch } from '../loop/loop-watch.js';
-import { stepForward } from './priority.js';
 import { HostedDevice } from './hosted-device.js';
 import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToHost } from './protocol.js';
 
@@ -65,7 +64,6 @@ export async function runHost(port: HostPort, start: HostStart): Promise<void> {
   });
 
   take = ({ id, call, parameters }: ToHost): void => {
-    if (call === 'open') stepForward();
     const method = device[call].bind(device) as (given: unknown) => unknown;
     void (async () => {
       try {

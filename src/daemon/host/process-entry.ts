@@ -1,5 +1,5 @@
 import { native } from '../../native/addon.js';
-import { stepBack } from './priority.js';
+import { runHost } from './host-main.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
 /* The first file of a process that serves a device. */
@@ -13,30 +13,17 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 native().dieWithParent();
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
-const early: ToHost[] = [];
-let take = (message: ToHost): void => void early.push(message);
-
-process.once('message', (message) => {
-  process.on('message', (later) => take(later as ToHost));
-  void serve(message as HostStart);
-});
-
-async function serve(start: HostStart): Promise<void> {
-  if (start.isSpare) stepBack();
-  // Most of the code, and so only now.
-  const { runHost } = await import('./host-main.js');
-  await runHost(
+process.once('message', (start) => {
+  void runHost(
     {
       post: (message: FromHost) => {
-        if (process.connected) process.send?.(message);
+        // A daemon that is gone hears nothing, which `disconnect` tells.
+        if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
       },
-      onMessage: (listener) => {
-        take = listener;
-        for (const message of early.splice(0)) listener(message);
-      },
+      onMessage: (listener) => void process.on('message', (message) => listener(message as ToHost)),
       close: () => undefined,
       isMainThread: true,
     },
-    start,
+    start as HostStart,
   );
-}
+});

@@ -35,8 +35,6 @@ export interface HostStart {
   readonly handlers: HandlerSource;
   readonly settings: HostSettings;
   readonly log: { readonly level: LogLevelName; readonly format: 'text' | 'json' };
-  /** No device waits for it yet. */
-  readonly isSpare: boolean;
   /** For the marks of its event loop, where the daemon looks at them. */
   readonly loopMemory?: SharedArrayBuffer;
 }

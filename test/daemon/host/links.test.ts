@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
-import { getPriority, setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandTimeout } from '../../../src/daemon/doctor/command-timeout.js';
 import { readProcess, titleOf } from '../../../src/daemon/doctor/processes.js';
@@ -14,23 +14,10 @@ import { ThreadLink } from '../../../src/daemon/host/thread-link.js';
 import { tcmu } from './support.js';
 
 const start: HostStart = {
-  isSpare: false,
   handlers: { modules: ['./examples/ram-disk.ts'] },
   settings: { blockThreshold: 10_000 },
   log: { level: 'error', format: 'json' },
 };
-
-/** Whether this process may ask for more than its share of the processors. */
-function mayRaise(): boolean {
-  const usual = getPriority();
-  try {
-    setPriority(usual - 1);
-    setPriority(usual);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const links: Record<string, LinkStarter> = {
   thread: (settings, listener) => new ThreadLink(settings, listener),
@@ -59,24 +46,6 @@ for (const [kind, starter] of Object.entries(links)) {
       expect(connection.hasEnded).to.equal(true);
       const late = connection.call('details', undefined).catch((error: NodeJS.ErrnoException) => error.code);
       expect(await late).to.equal('EIO');
-    });
-
-    it('loads its code while nobody else wants to run where it is a spare, and serves like all others', async function () {
-      const connection = new HostConnection(starter, { ...start, isSpare: true });
-      // Of the process, or of the threads of this one.
-      const niceValues = (): number[] => {
-        const folder = `/proc/${connection.pid}/task`;
-        return readdirSync(folder).map((thread) => getPriority(Number(thread)));
-      };
-      const usual = getPriority();
-      await connection.ready;
-      if (!mayRaise()) this.skip();
-      expect(niceValues()).to.include(usual + 10);
-      await connection
-        .call('open', { tcmu: { ...tcmu, subtype: 'nothing' }, paused: false, logLevel: 'error' })
-        .catch(() => undefined);
-      expect(niceValues()).not.to.include(usual + 10);
-      await connection.kill();
     });
 
     it('says why it ended where its handlers cannot be loaded', async () => {

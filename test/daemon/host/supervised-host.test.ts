@@ -52,7 +52,7 @@ async function supervise(
           hosts.push(scripted);
           return scripted;
         },
-        { isSpare: false, handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+        { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
       ),
   });
   return { host, hosts, log };
@@ -90,7 +90,7 @@ describe('a supervised host', () => {
               },
               listener,
             )),
-          { isSpare: false, handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+          { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
         ),
     }).catch((error: NodeJS.ErrnoException) => error);
     expect(refused).to.include({ message: 'no such image', code: 'ENOENT' });
@@ -116,7 +116,6 @@ describe('a supervised host', () => {
                 return host;
               },
               {
-                isSpare: false,
                 handlers: { modules: [] },
                 settings: {},
                 log: { level: 'info', format: 'json' },
