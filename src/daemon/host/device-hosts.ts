@@ -126,8 +126,9 @@ export class DeviceHosts {
     const where = this.isolationOf(tcmu);
     if (where === 'none') {
       const unit = { ...settings, copyManager };
-      const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, unit, log);
-      return new InProcessHost(device, tcmu, reloader);
+      const configfs = ConfigfsDevice.hold(tcmu);
+      const device = await openDevice(tcmu, configfs, registry, unit, log);
+      return new InProcessHost(device, tcmu, configfs, reloader);
     }
     const host = await SupervisedHost.open({
       tcmu,

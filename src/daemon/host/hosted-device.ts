@@ -1,12 +1,10 @@
 import type { TraceBatch } from '../../device/command-trace.js';
-import type { Device } from '../../device/device.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
-import type { TcmuDevice } from '../../target/uio.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
-import { Reloader } from '../reload.js';
+import { Reloader, type ServedDevice } from '../reload.js';
 import { plainError, type HostCalls, type HostedState } from './protocol.js';
 
 type Promised<Result> = Result | Promise<Result>;
@@ -23,11 +21,15 @@ export interface HostedDeviceOptions {
   readonly onTrace: (batch: TraceBatch) => void;
 }
 
+interface Served extends ServedDevice {
+  readonly control: LocalDevice;
+}
+
 /** The one device of a host: what each call of the protocol does. */
 export class HostedDevice implements Implementation {
   readonly #options: HostedDeviceOptions;
   readonly #reloader: Reloader;
-  #served: { device: Device; tcmu: TcmuDevice; control: LocalDevice } | undefined;
+  #served: Served | undefined;
   #stopTrace: (() => void) | undefined;
 
   constructor(options: HostedDeviceOptions) {
@@ -35,7 +37,7 @@ export class HostedDevice implements Implementation {
     this.#reloader = new Reloader(options.registry, options.settings, options.log);
   }
 
-  get #open(): { device: Device; tcmu: TcmuDevice; control: LocalDevice } {
+  get #open(): Served {
     if (!this.#served) throw new Error('the device is not open');
     return this.#served;
   }
@@ -49,9 +51,10 @@ export class HostedDevice implements Implementation {
     const { registry, settings, log } = this.#options;
     // It may have been started long ago.
     log.level = logLevel;
-    const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, settings, log);
+    const configfs = ConfigfsDevice.hold(tcmu);
+    const device = await openDevice(tcmu, configfs, registry, settings, log);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
-    this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };
+    this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     device.start();
     if (paused) await device.quiesce();
     return this.#report();
@@ -92,9 +95,9 @@ export class HostedDevice implements Implementation {
   }
 
   async reconfigure({ devConfig }: { devConfig: string }): Promise<ReturnType<HostCalls['reconfigure']>> {
-    const { device } = this.#open;
+    const { device, configfs } = this.#open;
     const tcmu = await this.#reloader.reconfigure(this.#open, devConfig);
-    this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };
+    this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     return { tcmu, state: this.#report() };
   }
 
