@@ -132,8 +132,16 @@ for (const isolation of ['none', 'thread'] as const) {
     }
 
     it(`${rounds} times, leaves nothing behind`, async () => {
-      before = lunette.daemon.descriptors();
       const { daemon } = lunette;
+      // What comes with the first device and stays, as the thread that watches the event loop, comes now.
+      const first = await makeHost(8);
+      await first.remove();
+      const ofDevices = /uio|\.img|\.journal|target\/core/;
+      await until(
+        'the first host to be gone',
+        () => !daemon.descriptors().some((path) => ofDevices.test(path)),
+      );
+      before = daemon.descriptors();
       const warm: Footprint[] = [];
       const watcher = new Watcher();
       const watching = watcher.watch();
@@ -148,23 +156,23 @@ for (const isolation of ['none', 'thread'] as const) {
       }
       watcher.stop();
       const looks = await watching;
-      const [first, last] = [warm[0], warm[warm.length - 1]];
+      const [early, late] = [warm[0], warm[warm.length - 1]];
       const most = Math.max(...warm.map(({ memory }) => memory));
       const figures = {
         isolation,
         rounds,
         seconds: Math.round((Date.now() - started) / 1000),
         looks,
-        first,
-        last,
+        early,
+        late,
         'most memory, MiB': most,
       };
       process.stdout.write(`${JSON.stringify(figures)}\n`);
       await until('the watcher’s connection to end', () => daemon.descriptors().length <= before.length);
       expect(daemon.descriptors().sort()).to.deep.equal([...before].sort());
-      expect(last.threads, 'threads').to.be.at.most(first.threads);
-      expect(last.mappings, 'mappings').to.be.at.most(first.mappings + 100);
-      expect(last.memory, 'resident memory, MiB').to.be.at.most(first.memory + 64);
+      expect(late.threads, 'threads').to.be.at.most(early.threads);
+      expect(late.mappings, 'mappings').to.be.at.most(early.mappings + 100);
+      expect(late.memory, 'resident memory, MiB').to.be.at.most(early.memory + 64);
     }).timeout(60_000 + rounds * 60_000);
 
     it('is served by a daemon that is stopped or killed, and started again', async () => {
