@@ -180,7 +180,7 @@ for (const isolation of ['none', 'thread'] as const) {
       const path = await host.export('device1', 1);
       await bash(`head -c 4M /dev/urandom >/tmp/re-started
         dd if=/tmp/re-started of=${path} bs=64k oflag=direct status=none`);
-      for (const kill of [false, true, false, true]) {
+      for (const kill of [false, true]) {
         if (kill) {
           lunette.daemon.signal('SIGKILL');
           await lunette.daemon.exited;
@@ -189,14 +189,17 @@ for (const isolation of ['none', 'thread'] as const) {
         }
         expect(lunette.daemon.complaints().filter((line) => !slow.test(line))).to.deep.equal([]);
         lunette.daemon = await Daemon.start(['--isolate', isolation]);
-        await bash(`echo 3 >/proc/sys/vm/drop_caches; cmp -n 4M /tmp/re-started ${path}`);
+        // Not before all the devices have their hosts again.
+        await bash(`echo 3 >/proc/sys/vm/drop_caches; cmp -n 4M /tmp/re-started ${path}`, {
+          timeout: 170_000,
+        });
       }
       await bash('rm /tmp/re-started');
       await host.remove();
       await until('the daemon to unmap its devices', () => lunette.daemon.deviceMappings().length === 0);
       await until('fewer descriptors', () => lunette.daemon.descriptors().length <= before.length);
       expect(await leftovers()).to.deep.equal([]);
-    }).timeout(300_000);
+    }).timeout(480_000);
 
     lunette.endsQuietly();
   });
