@@ -134,8 +134,39 @@ async function closeUnused(disk: Disk, name: string, log: Logger): Promise<void>
   }
 }
 
-/** Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it. */
+/** The unit serial number, as it is or, of a device that is being removed, as it was last seen. */
+function serialNumber({ hba, name }: TcmuDevice, configfs: ConfigfsDevice): () => string {
+  let known: string | undefined;
+  return () => {
+    try {
+      known = configfs.unitSerial();
+    } catch {
+      // The device is going.
+    }
+    return known ?? `${hba}-${name}`;
+  };
+}
+
+/**
+ * Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it.
+ * @param configfs held; released when the device is closed or cannot be opened
+ */
 export async function openDevice(
+  tcmu: TcmuDevice,
+  configfs: ConfigfsDevice,
+  registry: HandlerRegistry,
+  settings: DeviceSettings,
+  log: Logger,
+): Promise<Device> {
+  try {
+    return await openHeld(tcmu, configfs, registry, settings, log);
+  } catch (error) {
+    configfs.release();
+    throw error;
+  }
+}
+
+async function openHeld(
   tcmu: TcmuDevice,
   configfs: ConfigfsDevice,
   registry: HandlerRegistry,
@@ -174,9 +205,10 @@ export async function openDevice(
       loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
+      onClosed: () => configfs.release(),
       unit: {
         // Read at each INQUIRY: targetcli sets the serial number only after the device was enabled.
-        serial: () => configfs.unitSerial() ?? `${tcmu.hba}-${tcmu.name}`,
+        serial: serialNumber(tcmu, configfs),
         maxTransferBlocks: maxTransferBlocks(configfs),
         copyManager: settings.copyManager,
       },

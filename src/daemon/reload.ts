@@ -4,7 +4,7 @@ import { parseDeviceConfig } from '../handlers/cfgstring.js';
 import type { Handler } from '../handlers/contract.js';
 import { reloadHandlers } from '../handlers/load.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
-import { ConfigfsDevice } from '../target/configfs.js';
+import type { ConfigfsDevice } from '../target/configfs.js';
 import type { TcmuDevice } from '../target/uio.js';
 import { diskOpener, type DeviceSettings } from './open-device.js';
 import type { Logger } from './log.js';
@@ -13,6 +13,8 @@ import type { Logger } from './log.js';
 export interface ServedDevice {
   readonly device: Device;
   readonly tcmu: TcmuDevice;
+  /** Held. */
+  readonly configfs: ConfigfsDevice;
 }
 
 /** How a module's reload went with one device. */
@@ -45,7 +47,8 @@ export class Reloader {
    * code; its disk is opened anew, which reads its definition file again.
    * @throws Error that says why the old code serves on
    */
-  async reload({ device, tcmu }: ServedDevice, options?: ReplaceOptions): Promise<void> {
+  async reload(served: ServedDevice, options?: ReplaceOptions): Promise<void> {
+    const { tcmu } = served;
     const origin = this.#registry.origin(tcmu.subtype);
     const handlers = origin === undefined ? [] : await reloadHandlers(origin);
     const handler =
@@ -53,7 +56,7 @@ export class Reloader {
         ? this.#registry.find(tcmu.subtype)
         : handlers.find(({ name }) => this.#registry.subtypeOf(name) === tcmu.subtype);
     if (!handler) throw new Error(`${origin} has no handler '${tcmu.subtype}' any more`);
-    await this.#replace({ device, tcmu }, handler, tcmu.cfgstring, options);
+    await this.#replace(served, handler, tcmu.cfgstring, options);
     for (const each of handlers) this.#registry.replace(each);
   }
 
@@ -69,11 +72,12 @@ export class Reloader {
     const handlers = await reloadHandlers(origin);
     const bySubtype = new Map(handlers.map((each) => [this.#registry.subtypeOf(each.name), each]));
     const outcomes = await Promise.all(
-      Array.from(served, async ({ device, tcmu }): Promise<ReloadOutcome | undefined> => {
+      Array.from(served, async (one): Promise<ReloadOutcome | undefined> => {
+        const { device, tcmu } = one;
         const handler = bySubtype.get(tcmu.subtype);
         if (!handler) return undefined;
         try {
-          const stall = await this.#replace({ device, tcmu }, handler, tcmu.cfgstring, options);
+          const stall = await this.#replace(one, handler, tcmu.cfgstring, options);
           return { device: device.name, stall };
         } catch (error) {
           return { device: device.name, error: error as Error };
@@ -93,7 +97,8 @@ export class Reloader {
    * @throws Error whose code is an errno's name
    * @returns the device as it is from now on
    */
-  async reconfigure({ device, tcmu }: ServedDevice, devConfig: string): Promise<TcmuDevice> {
+  async reconfigure(served: ServedDevice, devConfig: string): Promise<TcmuDevice> {
+    const { device, tcmu } = served;
     // What was written with echo ends with a newline.
     const text = devConfig.replace(/\n$/, '');
     const { subtype, cfgstring } = parseDeviceConfig(text);
@@ -104,19 +109,18 @@ export class Reloader {
       );
     }
     if (text !== tcmu.devConfig) {
-      await this.#replace({ device, tcmu }, this.#registry.find(subtype), cfgstring);
+      await this.#replace(served, this.#registry.find(subtype), cfgstring);
       this.#log.info({ device: device.name }, `${device.name}: now serving ${text}`);
     }
     return { ...tcmu, cfgstring, devConfig: text };
   }
 
   async #replace(
-    { device, tcmu }: ServedDevice,
+    { device, configfs }: ServedDevice,
     handler: Handler,
     cfgstring: string,
     options?: ReplaceOptions,
   ): Promise<number> {
-    const configfs = new ConfigfsDevice(tcmu);
     const open = await diskOpener(handler, cfgstring, configfs, this.#settings, this.#log);
     return (await device.replaceDisk(open, { openTimeout: this.#settings.openTimeout, ...options })).stall;
   }

@@ -47,6 +47,8 @@ export interface DeviceOptions {
   readonly freeKeptBuffer?: (commandId: number) => void;
   /** The ring cannot be trusted any more; the device serves nothing until it is opened anew. */
   readonly onBroken?: (error: RingError) => void;
+  /** It will not be asked for anything that concerns the kernel any more. */
+  readonly onClosed?: () => void;
   /** Lets a later process go on with the commands that this one leaves unfinished when it dies. */
   readonly journal?: DeviceJournal;
 }
@@ -331,6 +333,7 @@ export class Device {
     this.#trace?.close();
     this.#ring.close();
     this.#options.journal?.close();
+    this.#options.onClosed?.();
     steps.done('ring');
     await this.#finishDisk('flush', drainTimeout);
     steps.done('flush');

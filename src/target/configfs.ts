@@ -11,20 +11,60 @@ export interface ConfigfsName {
   readonly name: string;
 }
 
+/** Of open(2): a place in the file system, without what opening the thing at it would do. Node.js has no name for it. */
+const O_PATH = 0o10_000_000;
+const FOLDERS = ['attrib', 'action', 'wwn'];
+
 /**
  * The attributes of one TCMU device under configfs (target_core_user.c and target_core_configfs.c).
  *
- * Every read and write is a synchronous call into the kernel. Do not use one while the kernel waits for the
- * answer to REMOVED_DEVICE: the directory is locked by the rmdir that waits, and so both would wait for ever.
+ * Every read and write is a synchronous call into the kernel. While the kernel waits for the answer to
+ * REMOVED_DEVICE, the rmdir that waits has the device's directory and its parent's locked (fs/namei.c, vfs_rmdir):
+ * whoever looks for the device by its path then waits for the answer as well, for ever if it is he who has to give
+ * it. The event comes later than the lock, so no care can avoid that. The folders in the device's directory are
+ * locked for a moment only (fs/configfs/dir.c, detach_groups): hold() keeps hold of them, and from then on whatever
+ * is asked of a device that is being removed fails with ENOENT at once.
  */
 export class ConfigfsDevice {
   readonly #directory: string;
   readonly #name: string;
+  /** Descriptors of folders, by name. */
+  readonly #held = new Map<string, number>();
+  #released = false;
 
   /** @param root where configfs is mounted */
   constructor({ hba, name }: ConfigfsName, root = CONFIGFS) {
     this.#directory = join(root, 'target/core', hba, name);
     this.#name = `${hba}/${name}`;
+  }
+
+  /** One that can be used without fear of a removal until release(), which must follow. */
+  static hold(name: ConfigfsName, root = CONFIGFS): ConfigfsDevice {
+    const device = new ConfigfsDevice(name, root);
+    for (const folder of FOLDERS) {
+      try {
+        const flags = O_PATH | constants.O_DIRECTORY;
+        device.#held.set(folder, openSync(join(device.#directory, folder), flags));
+      } catch {
+        // An old kernel has no such folder; where the device is gone, its attributes say so.
+      }
+    }
+    return device;
+  }
+
+  /** Let go; every attribute fails with ENOENT from then on. Idempotent. */
+  release(): void {
+    this.#released = true;
+    for (const fd of this.#held.values()) closeSync(fd);
+    this.#held.clear();
+  }
+
+  /** @throws where it was released */
+  #path(file: string): string {
+    if (this.#released) throw Object.assign(new Error('not held any more'), { code: 'ENOENT' });
+    const [folder, attribute] = file.split('/');
+    const fd = this.#held.get(folder);
+    return fd === undefined ? join(this.#directory, file) : `/proc/self/fd/${fd}/${attribute}`;
   }
 
   /** Seconds the kernel gives a command before it fails it; 0 is for ever. */
@@ -119,7 +159,7 @@ export class ConfigfsDevice {
 
   #read(file: string): string {
     try {
-      return readFileSync(join(this.#directory, file), 'utf8').replace(/\n$/, '');
+      return readFileSync(this.#path(file), 'utf8').replace(/\n$/, '');
     } catch (error) {
       throw this.#failure('read', file, error);
     }
@@ -136,7 +176,7 @@ export class ConfigfsDevice {
   #write(file: string, value: string): void {
     try {
       // Only to write: nobody, root included, may read some of them; and configfs cannot create or truncate a file.
-      const fd = openSync(join(this.#directory, file), constants.O_WRONLY);
+      const fd = openSync(this.#path(file), constants.O_WRONLY);
       try {
         writeSync(fd, value);
       } finally {

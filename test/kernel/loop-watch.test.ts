@@ -21,10 +21,10 @@ for (const isolation of ['none', 'thread', 'process']) {
       writeFileSync(bad, '');
       const device = lun.configfs.split('/').slice(-2).join('/');
       const isNamed = (line: string): boolean =>
-        /the event loop has not turned for \d+ ms: in READ\(\d+\) of /.test(line) &&
+        /has not turned for \d+ ms: in READ\(\d+\) of /.test(line) &&
         line.includes(device) &&
-        // Of a thread no stack can be had.
-        (isolation === 'thread' || (line.includes('spinForSeconds') && line.includes('stubborn.js')));
+        line.includes('spinForSeconds') &&
+        line.includes('stubborn.js');
       // The stack is had where the debugger is quick enough, which on a busy machine it may not be.
       await until(
         'a report that names it',

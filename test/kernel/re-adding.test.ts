@@ -132,8 +132,16 @@ for (const isolation of ['none', 'thread'] as const) {
     }
 
     it(`${rounds} times, leaves nothing behind`, async () => {
-      before = lunette.daemon.descriptors();
       const { daemon } = lunette;
+      // What comes with the first device and stays, as the thread that watches the event loop, comes now.
+      const first = await makeHost(8);
+      await first.remove();
+      const ofDevices = /uio|\.img|\.journal|target\/core/;
+      await until(
+        'the first host to be gone',
+        () => !daemon.descriptors().some((path) => ofDevices.test(path)),
+      );
+      before = daemon.descriptors();
       const warm: Footprint[] = [];
       const watcher = new Watcher();
       const watching = watcher.watch();
@@ -148,23 +156,23 @@ for (const isolation of ['none', 'thread'] as const) {
       }
       watcher.stop();
       const looks = await watching;
-      const [first, last] = [warm[0], warm[warm.length - 1]];
+      const [early, late] = [warm[0], warm[warm.length - 1]];
       const most = Math.max(...warm.map(({ memory }) => memory));
       const figures = {
         isolation,
         rounds,
         seconds: Math.round((Date.now() - started) / 1000),
         looks,
-        first,
-        last,
+        early,
+        late,
         'most memory, MiB': most,
       };
       process.stdout.write(`${JSON.stringify(figures)}\n`);
       await until('the watcher’s connection to end', () => daemon.descriptors().length <= before.length);
       expect(daemon.descriptors().sort()).to.deep.equal([...before].sort());
-      expect(last.threads, 'threads').to.be.at.most(first.threads);
-      expect(last.mappings, 'mappings').to.be.at.most(first.mappings + 100);
-      expect(last.memory, 'resident memory, MiB').to.be.at.most(first.memory + 64);
+      expect(late.threads, 'threads').to.be.at.most(early.threads);
+      expect(late.mappings, 'mappings').to.be.at.most(early.mappings + 100);
+      expect(late.memory, 'resident memory, MiB').to.be.at.most(early.memory + 64);
     }).timeout(60_000 + rounds * 60_000);
 
     it('is served by a daemon that is stopped or killed, and started again', async () => {
@@ -172,7 +180,7 @@ for (const isolation of ['none', 'thread'] as const) {
       const path = await host.export('device1', 1);
       await bash(`head -c 4M /dev/urandom >/tmp/re-started
         dd if=/tmp/re-started of=${path} bs=64k oflag=direct status=none`);
-      for (const kill of [false, true, false, true]) {
+      for (const kill of [false, true]) {
         if (kill) {
           lunette.daemon.signal('SIGKILL');
           await lunette.daemon.exited;
@@ -181,14 +189,17 @@ for (const isolation of ['none', 'thread'] as const) {
         }
         expect(lunette.daemon.complaints().filter((line) => !slow.test(line))).to.deep.equal([]);
         lunette.daemon = await Daemon.start(['--isolate', isolation]);
-        await bash(`echo 3 >/proc/sys/vm/drop_caches; cmp -n 4M /tmp/re-started ${path}`);
+        // Not before all the devices have their hosts again.
+        await bash(`echo 3 >/proc/sys/vm/drop_caches; cmp -n 4M /tmp/re-started ${path}`, {
+          timeout: 170_000,
+        });
       }
       await bash('rm /tmp/re-started');
       await host.remove();
       await until('the daemon to unmap its devices', () => lunette.daemon.deviceMappings().length === 0);
       await until('fewer descriptors', () => lunette.daemon.descriptors().length <= before.length);
       expect(await leftovers()).to.deep.equal([]);
-    }).timeout(300_000);
+    }).timeout(480_000);
 
     lunette.endsQuietly();
   });

@@ -54,6 +54,45 @@ describe('ConfigfsDevice', () => {
     expect(() => device.blockSize()).to.throw(/user_1\/disk0: cannot read .*hw_block_size/);
   });
 
+  it('reads and writes what it holds, however the way there is barred, until it is released', function () {
+    if (process.platform !== 'linux') this.skip();
+    const held = ConfigfsDevice.hold({ hba: 'user_1', name: 'disk0' }, tree.config);
+    const moved = directory.replace('user_1', 'elsewhere');
+    tree.move(directory, moved);
+    expect(() => device.blockSize()).to.throw(/ENOENT/);
+    expect(held.blockSize()).to.equal(512);
+    expect(held.unitSerial()).to.equal('5a6b-7c');
+    held.freeKeptBuffer(7);
+    expect(tree.read(`${moved}/action/free_kept_buf`)).to.equal('7');
+    tree.remove(moved);
+    expect(() => held.blockSize()).to.throw(
+      /user_1\/disk0: cannot read .*\/user_1\/disk0\/attrib\/hw_block_size: ENOENT/,
+    );
+    held.release();
+    held.release();
+    expect(() => held.blockSize()).to.throw(/ENOENT/);
+  });
+
+  it('can hold a device that is gone, of which it then says so', () => {
+    const gone = ConfigfsDevice.hold({ hba: 'user_1', name: 'gone' }, tree.config);
+    expect(() => gone.blockSize()).to.throw(/ENOENT/);
+    gone.release();
+  });
+
+  it('tells whether it is configured, and its write cache', () => {
+    for (const [file, ask] of [
+      ['enable', () => device.isConfigured()],
+      ['attrib/emulate_write_cache', () => device.writeCache()],
+    ] as const) {
+      tree.write(`${directory}/${file}`, '0\n');
+      expect(ask()).to.equal(false);
+      tree.write(`${directory}/${file}`, '1\n');
+      expect(ask()).to.equal(true);
+    }
+    device.setWriteCache(false);
+    expect(tree.read(`${directory}/attrib/emulate_write_cache`)[0]).to.equal('0');
+  });
+
   it('refuses what is no number', () => {
     for (const text of ['', 'NULL', '12 MB', '0x200']) {
       tree.write(`${directory}/attrib/dev_size`, `${text}\n`);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { endsWithin } from '../../device/patience.js';
 import { isolationOf } from '../../handlers/cfgstring.js';
@@ -10,6 +11,7 @@ import { openDevice, type DeviceSettings } from '../open-device.js';
 import type { LogLevelName } from '../control/schema.js';
 import type { Reloader } from '../reload.js';
 import type { DeviceHost } from './device-host.js';
+import { Gate } from './gate.js';
 import { HostConnection } from './host-connection.js';
 import { InProcessHost } from './in-process-host.js';
 import type { Isolation } from '../../handlers/isolation.js';
@@ -54,6 +56,11 @@ export class DeviceHosts {
   /** Devices that are open, by what serves them. */
   readonly #open: Record<Apart, number> = { thread: 0, process: 0 };
   readonly #watch: ThreadWatch | undefined;
+  /**
+   * Starting is work for a processor: of many at once none would be ready in its time, as when a daemon finds all
+   * its devices.
+   */
+  readonly #starting = new Gate(availableParallelism());
   #saidTogether = false;
   #isClosed = false;
 
@@ -134,8 +141,9 @@ export class DeviceHosts {
     const where = this.isolationOf(tcmu);
     if (where === 'none') {
       const unit = { ...settings, copyManager };
-      const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, unit, log);
-      return new InProcessHost(device, tcmu, reloader);
+      const configfs = ConfigfsDevice.hold(tcmu);
+      const device = await openDevice(tcmu, configfs, registry, unit, log);
+      return new InProcessHost(device, tcmu, configfs, reloader);
     }
     const host = await SupervisedHost.open({
       tcmu,
@@ -157,13 +165,16 @@ export class DeviceHosts {
     for (const connection of this.#waiting[isolation].splice(0)) void connection.kill();
   }
 
-  #take(isolation: Apart): HostConnection {
+  async #take(isolation: Apart): Promise<HostConnection> {
     const waiting = this.#waiting[isolation];
-    for (;;) {
-      const connection = waiting.shift();
-      if (!connection) return this.#connect(isolation);
+    for (let connection = waiting.shift(); connection; connection = waiting.shift()) {
       if (!connection.hasEnded) return connection;
     }
+    await this.#starting.enter();
+    const connection = this.#connect(isolation);
+    const leave = (): void => this.#starting.leave();
+    connection.ready.then(leave, leave);
+    return connection;
   }
 
   /**

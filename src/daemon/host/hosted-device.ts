@@ -1,13 +1,11 @@
 import { Steps } from '../../device/steps.js';
 import type { TraceBatch } from '../../device/command-trace.js';
-import type { Device } from '../../device/device.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
-import type { TcmuDevice } from '../../target/uio.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
-import { Reloader } from '../reload.js';
+import { Reloader, type ServedDevice } from '../reload.js';
 import { plainError, type HostCalls, type HostedState } from './protocol.js';
 
 type Promised<Result> = Result | Promise<Result>;
@@ -24,11 +22,15 @@ export interface HostedDeviceOptions {
   readonly onTrace: (batch: TraceBatch) => void;
 }
 
+interface Served extends ServedDevice {
+  readonly control: LocalDevice;
+}
+
 /** The one device of a host: what each call of the protocol does. */
 export class HostedDevice implements Implementation {
   readonly #options: HostedDeviceOptions;
   readonly #reloader: Reloader;
-  #served: { device: Device; tcmu: TcmuDevice; control: LocalDevice } | undefined;
+  #served: Served | undefined;
   #stopTrace: (() => void) | undefined;
 
   constructor(options: HostedDeviceOptions) {
@@ -36,7 +38,7 @@ export class HostedDevice implements Implementation {
     this.#reloader = new Reloader(options.registry, options.settings, options.log);
   }
 
-  get #open(): { device: Device; tcmu: TcmuDevice; control: LocalDevice } {
+  get #open(): Served {
     if (!this.#served) throw new Error('the device is not open');
     return this.#served;
   }
@@ -50,9 +52,10 @@ export class HostedDevice implements Implementation {
     const { registry, settings, log } = this.#options;
     // It may have been started long ago.
     log.level = logLevel;
-    const device = await openDevice(tcmu, new ConfigfsDevice(tcmu), registry, settings, log);
+    const configfs = ConfigfsDevice.hold(tcmu);
+    const device = await openDevice(tcmu, configfs, registry, settings, log);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
-    this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };
+    this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     const steps = new Steps();
     device.start();
     steps.done('first commands');
@@ -96,9 +99,9 @@ export class HostedDevice implements Implementation {
   }
 
   async reconfigure({ devConfig }: { devConfig: string }): Promise<ReturnType<HostCalls['reconfigure']>> {
-    const { device } = this.#open;
+    const { device, configfs } = this.#open;
     const tcmu = await this.#reloader.reconfigure(this.#open, devConfig);
-    this.#served = { device, tcmu, control: new LocalDevice(device, tcmu) };
+    this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     return { tcmu, state: this.#report() };
   }
 

@@ -1,6 +1,7 @@
 import type { Device } from '../../device/device.js';
 import type { ReplaceOptions } from '../../device/reload.js';
 import type { LogicalUnit } from '../../scsi/logical-unit.js';
+import type { ConfigfsDevice } from '../../target/configfs.js';
 import type { TcmuDevice } from '../../target/uio.js';
 import type { TraceListener } from '../../device/command-trace.js';
 import { LocalDevice } from '../control/local-device.js';
@@ -13,12 +14,14 @@ export class InProcessHost implements DeviceHost {
   readonly isolation = 'none';
   readonly #device: Device;
   readonly #reloader: Reloader;
+  readonly #configfs: ConfigfsDevice;
   #tcmu: TcmuDevice;
 
   /** @param device open and not started yet @param reloader shared by all devices of this thread */
-  constructor(device: Device, tcmu: TcmuDevice, reloader: Reloader) {
+  constructor(device: Device, tcmu: TcmuDevice, configfs: ConfigfsDevice, reloader: Reloader) {
     this.#device = device;
     this.#tcmu = tcmu;
+    this.#configfs = configfs;
     this.#reloader = reloader;
     device.start();
   }
@@ -48,7 +51,7 @@ export class InProcessHost implements DeviceHost {
   }
 
   get served(): ServedDevice {
-    return { device: this.#device, tcmu: this.#tcmu };
+    return { device: this.#device, tcmu: this.#tcmu, configfs: this.#configfs };
   }
 
   get #control(): LocalDevice {

@@ -23,8 +23,8 @@ import {
 export interface SupervisedHostOptions {
   readonly tcmu: TcmuDevice;
   readonly isolation: Exclude<Isolation, 'none'>;
-  /** Starts a host. */
-  readonly connect: () => HostConnection;
+  /** Starts a host, when there is room for one to start. */
+  readonly connect: () => HostConnection | Promise<HostConnection>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'level'>;
   /** Called each time that a host has opened the device. */
   readonly onOpen?: () => void;
@@ -121,7 +121,11 @@ export class SupervisedHost implements DeviceHost {
 
   /** @throws Error where it ends, or the device cannot be opened */
   async #start(): Promise<void> {
-    const connection = this.#options.connect();
+    const connection = await this.#options.connect();
+    if (this.#closing) {
+      await endsWithin(KILL_PATIENCE, connection.kill());
+      throw new Error(`${this.name} is being closed`);
+    }
     this.#connection = connection;
     connection.listener = {
       onTrace: (batch) => this.#traced(batch),

@@ -10,18 +10,25 @@ const config = '/sys/kernel/config/target';
  */
 export class Host {
   readonly folder: string;
+  readonly #number: number;
   readonly #devices: string[] = [];
   readonly #loopbacks: string[] = [];
 
   /** @param number N of user_N */
   constructor(number: number) {
+    this.#number = number;
     this.folder = `${config}/core/user_${number}`;
     mkdirSync(this.folder);
   }
 
+  /** targetcli wants no two of the same name, in all hosts. */
+  #path(name: string): string {
+    return `${this.folder}/${name}of${this.#number}`;
+  }
+
   /** Make and enable a device. @param devConfig SUBTYPE/CFGSTRING @param size bytes */
   async add(name: string, devConfig: string, size: number): Promise<void> {
-    const device = `${this.folder}/${name}`;
+    const device = this.#path(name);
     await mkdir(device);
     this.#devices.push(device);
     await writeFile(`${device}/control`, `dev_config=${devConfig},dev_size=${size}`);
@@ -36,7 +43,7 @@ export class Host {
     this.#loopbacks.push(wwn);
     await writeFile(`${group}/nexus`, wwn.replace(/^naa\.5/, 'naa.6'));
     await mkdir(`${group}/lun/lun_0`);
-    await symlink(`${this.folder}/${name}`, `${group}/lun/lun_0/port`);
+    await symlink(this.#path(name), `${group}/lun/lun_0/port`);
     const address = readFileSync(`${group}/address`, 'utf8').trim();
     const block = `/sys/class/scsi_device/${address}:0/device/block`;
     return until(`a disk of ${name}`, () => existsSync(block) && `/dev/${readdirSync(block)[0]}`);
