@@ -17,6 +17,7 @@
             'native/mapping.cc',
             'native/memory-region.cc',
             'native/netlink-socket.cc',
+            'native/page-memory.cc',
             'native/peer-credentials.cc',
             'native/poller.cc',
             'native/region-memory.cc',

@@ -6,6 +6,7 @@
 #include "memory-region.h"
 #include "netlink-socket.h"
 #include "scsi-generic.h"
+#include "page-memory.h"
 #include "peer-credentials.h"
 #include "sd-notify.h"
 #include "uio-region.h"
@@ -24,6 +25,8 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("setIoFlusher", Napi::Function::New(env, SetIoFlusher, "setIoFlusher"));
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
+  exports.Set("pageMemory", Napi::Function::New(env, PageMemory, "pageMemory"));
+  exports.Set("dropPages", Napi::Function::New(env, DropPages, "dropPages"));
   DefineFileIo(env, exports);
   return exports;
 }
