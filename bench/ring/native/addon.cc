@@ -40,6 +40,7 @@ Load LoadOf(const Napi::Object& object) {
   load.copies = object.Get("copies").ToBoolean();
   load.wakeEach = object.Get("wakeEach").ToBoolean();
   load.spin = static_cast<std::uint64_t>(Number(object, "spinMicroseconds") * 1e3);
+  load.cpu = static_cast<int>(Number(object, "cpu"));
   return load;
 }
 
@@ -119,7 +120,8 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
                                                : Storage::kFile;
     try {
       consumer_ = std::make_unique<Consumer>(DescriptorsOf(info[0]), kind,
-                                             static_cast<std::uint64_t>(Number(options, "diskBytes")), path);
+                                             static_cast<std::uint64_t>(Number(options, "diskBytes")), path,
+                                             static_cast<int>(Number(options, "cpu")));
     } catch (const std::runtime_error& error) {
       throw Napi::Error::New(info.Env(), error.what());
     }
@@ -131,7 +133,10 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
   std::unique_ptr<Consumer> consumer_;
 };
 
+void Pin(const Napi::CallbackInfo& info) { PinThread(info[0].As<Napi::Number>().Int32Value()); }
+
 Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("pin", Napi::Function::New(env, Pin, "pin"));
   exports.Set("Generator", GeneratorHandle::Define(env));
   exports.Set("Consumer", ConsumerHandle::Define(env));
   exports.Set("adopt", Napi::Function::New(env, AdoptDescriptor, "adopt"));

@@ -197,6 +197,7 @@ bool Generator::Wait(const Load& load) {
 }
 
 Outcome Generator::Run(const Load& load) {
+  PinThread(load.cpu);
   Outcome outcome;
   outcome.latencies.reserve(1 << 20);
   slots_.resize(load.depth);

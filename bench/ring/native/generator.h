@@ -32,6 +32,8 @@ struct Load {
   bool wakeEach;
   /** Nanoseconds to look for completions before sleeping. */
   std::uint64_t spin;
+  /** Where the generator runs; negative: anywhere. */
+  int cpu;
 };
 
 struct Outcome {
