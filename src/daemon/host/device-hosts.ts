@@ -7,6 +7,7 @@ import type { Logger, LogFormat } from '../log.js';
 import { isForPeople } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
 import type { LogLevelName } from '../control/schema.js';
+import { prepareDevice } from '../prepare-device.js';
 import type { Reloader } from '../reload.js';
 import type { DeviceHost } from './device-host.js';
 import { HostConnection } from './host-connection.js';
@@ -80,6 +81,7 @@ export class DeviceHosts {
 
   /** Have hosts ready for devices that are about to come. */
   async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+    const first: Partial<Record<Isolation, TcmuDevice>> = {};
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -88,14 +90,23 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
+      first[isolation] ??= device;
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
-    // The spare one too: it would start while devices are being opened.
+    const { registry, settings, log } = this.#options;
+    if (first.none) await prepareDevice(first.none, registry, settings, log);
     for (const isolation of ['thread', 'process'] as const) {
-      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation));
+      const tcmu = first[isolation];
+      if (!tcmu) continue;
+      // The spare one too: it would start while devices are being opened.
+      this.#waiting[isolation].push(this.#connect(isolation));
+      await Promise.allSettled(
+        this.#waiting[isolation].map(async (connection) => {
+          await connection.ready;
+          await connection.call('prepare', { tcmu });
+        }),
+      );
     }
-    const all = this.#all();
-    await Promise.allSettled(all.map(({ ready }) => ready));
   }
 
   #all(): HostConnection[] {
