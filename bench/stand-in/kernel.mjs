@@ -167,19 +167,37 @@ class StandInDaemon {
     return [...this.text, ...this.log.filter(({ level }) => level === 'error').map(({ msg }) => msg)];
   }
 
-  /** Resident memory in bytes, what it shares with the kernel's side left out. */
-  residentMemory() {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    const kib = (name) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)[1]);
-    return 1024 * (kib('RssAnon') + kib('RssFile'));
+  /** Of the daemon, and of the processes in which it serves devices. */
+  #processes() {
+    const { pid } = this;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return [pid, ...(children === '' ? [] : children.split(' ').map(Number))];
   }
 
-  /** CPU time in seconds, user and system. */
+  /**
+   * Resident memory in bytes without the rings, which are the kernel's. What processes share is divided among them,
+   * except for the daemon's own.
+   */
+  residentMemory() {
+    const sum = this.#processes().reduce((total, pid) => {
+      const text = readFileSync(`/proc/${pid}/${pid === this.pid ? 'status' : 'smaps_rollup'}`, 'utf8');
+      const names = pid === this.pid ? ['RssAnon', 'RssFile'] : ['Pss_Anon', 'Pss_File'];
+      return names.reduce(
+        (kib, name) => kib + Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(text)[1]),
+        total,
+      );
+    }, 0);
+    return 1024 * sum;
+  }
+
+  /** CPU time in seconds, user and system, to the hundredth. */
   cpuTime() {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    return this.#processes().reduce((total, pid) => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return total + (Number(fields[11]) + Number(fields[12])) / 100;
+    }, 0);
   }
 
   async stop() {

@@ -166,9 +166,8 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const found = [...this.#devices].find(([, device]) => device.name === name);
     if (!found) return undefined;
     const [uio, device] = found;
-    const since = performance.timeOrigin + performance.now();
     this.#released.push(device);
-    await device.release(this.#options.drainTimeout);
+    const since = await device.release(this.#options.drainTimeout);
     this.#devices.delete(uio);
     return since;
   }

@@ -45,7 +45,8 @@ export interface DeviceSettings {
 /** Milliseconds, where the kernel itself never loses patience (cmd_time_out 0). */
 const DEFAULT_TIMEOUT = 25_000;
 
-function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
+/** Milliseconds that a command may take; 0 for ever. */
+export function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
   if (settings.commandTimeout !== undefined) return settings.commandTimeout;
   const kernel = configfs.commandTimeout();
   return kernel > 0 ? (kernel * 1000 * 3) / 4 : DEFAULT_TIMEOUT;

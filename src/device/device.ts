@@ -351,6 +351,11 @@ export class Device {
     this.#log.debug(`${this.name}: closed: ${steps.toString()}`);
   }
 
+  /** Have the disk make stable what was written, while commands go on: what a close has to flush is less then. */
+  async flush(patience: number): Promise<void> {
+    if (this.#state === 'serving') await this.#finishDisk('flush', patience);
+  }
+
   /** What a disk is asked at its end; a failure, or no answer, keeps nobody from going on. */
   async #finishDisk(verb: 'flush' | 'close', patience: number): Promise<void> {
     const { disk } = this;

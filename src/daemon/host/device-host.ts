@@ -33,10 +33,12 @@ export interface DeviceHost extends ControlDevice {
   reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]>;
   setLogLevel(level: LogLevelName): void;
   /**
-   * Drain and close the device: others may open it. What served it may still be there; close() ends it. Idempotent;
-   * never rejects. @param drainTimeout milliseconds
+   * Drain and close the device, so that others may open it, and have its commands wait as shortly as can be. What
+   * served it may still be there; close() ends it. Never rejects.
+   * @param drainTimeout milliseconds
+   * @returns when commands began to wait, in milliseconds since the epoch
    */
-  release(drainTimeout?: number): Promise<void>;
+  release(drainTimeout?: number): Promise<number>;
   /** Drain and close the device; what served it is gone. Idempotent; never rejects. @param drainTimeout milliseconds */
   close(drainTimeout?: number): Promise<void>;
 }

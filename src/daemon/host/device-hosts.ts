@@ -9,6 +9,7 @@ import type { Logger, LogFormat } from '../log.js';
 import { isForPeople } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
 import type { LogLevelName } from '../control/schema.js';
+import { prepareDevice } from '../prepare-device.js';
 import type { Reloader } from '../reload.js';
 import type { DeviceHost } from './device-host.js';
 import { Gate } from './gate.js';
@@ -91,6 +92,7 @@ export class DeviceHosts {
    * @param patience milliseconds to wait for the slowest
    */
   async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    const first: Partial<Record<Isolation, TcmuDevice>> = {};
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -99,14 +101,22 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
+      first[isolation] ??= device;
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
-    // The spare one too: it would start while devices are being opened.
+    const { registry, settings, log } = this.#options;
+    if (first.none) await prepareDevice(first.none, registry, settings, log);
+    const prepared: Promise<void>[] = [];
     for (const isolation of ['thread', 'process'] as const) {
-      if (this.#waiting[isolation].length > 0) this.#waiting[isolation].push(this.#connect(isolation));
+      const tcmu = first[isolation];
+      if (!tcmu) continue;
+      // The spare one too: it would start while devices are being opened.
+      this.#waiting[isolation].push(this.#connect(isolation));
+      for (const connection of this.#waiting[isolation]) {
+        prepared.push(connection.ready.then(() => connection.call('prepare', { tcmu })));
+      }
     }
-    const all = this.#all();
-    await endsWithin(patience, Promise.allSettled(all.map(({ ready }) => ready)));
+    await endsWithin(patience, Promise.allSettled(prepared));
   }
 
   #all(): HostConnection[] {

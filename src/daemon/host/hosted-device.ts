@@ -5,6 +5,7 @@ import { ConfigfsDevice } from '../../target/configfs.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
+import { prepareDevice } from '../prepare-device.js';
 import { Reloader, type ServedDevice } from '../reload.js';
 import { plainError, type HostCalls, type HostedState } from './protocol.js';
 
@@ -46,6 +47,11 @@ export class HostedDevice implements Implementation {
   #report(): HostedState {
     const { device, control } = this.#open;
     return { details: control.details(), holdsData: device.disk.handOver !== undefined };
+  }
+
+  async prepare({ tcmu }: { tcmu: TcmuDevice }): Promise<void> {
+    const { registry, settings, log } = this.#options;
+    await prepareDevice(tcmu, registry, settings, log);
   }
 
   async open({ tcmu, paused, writeCache, logLevel }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
@@ -135,6 +141,10 @@ export class HostedDevice implements Implementation {
 
   logLevel({ level }: Parameters<HostCalls['logLevel']>[0]): void {
     this.#options.log.level = level;
+  }
+
+  async flush({ patience }: { patience: number }): Promise<void> {
+    await this.#open.device.flush(patience);
   }
 
   async close({ drainTimeout }: { drainTimeout?: number }): Promise<void> {

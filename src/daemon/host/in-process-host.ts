@@ -102,8 +102,11 @@ export class InProcessHost implements DeviceHost {
     // Its log is the daemon's own.
   }
 
-  release(drainTimeout?: number): Promise<void> {
-    return this.#device.close(drainTimeout);
+  async release(drainTimeout = 10_000): Promise<number> {
+    await this.#device.flush(drainTimeout);
+    const since = performance.timeOrigin + performance.now();
+    await this.#device.close(drainTimeout);
+    return since;
   }
 
   close(drainTimeout?: number): Promise<void> {

@@ -339,7 +339,15 @@ export class SupervisedHost implements DeviceHost {
     if (batch.ended) this.#listeners.clear();
   }
 
-  release(drainTimeout = 10_000): Promise<void> {
+  async release(drainTimeout = 10_000): Promise<number> {
+    // Where it dies under it, there is nothing left to be flushed.
+    await this.#call('flush', { patience: drainTimeout }).catch(() => undefined);
+    const since = performance.timeOrigin + performance.now();
+    await this.#letGo(drainTimeout);
+    return since;
+  }
+
+  #letGo(drainTimeout: number): Promise<void> {
     return (this.#releasing ??= this.#release(drainTimeout));
   }
 
@@ -367,12 +375,12 @@ export class SupervisedHost implements DeviceHost {
     return false;
   }
 
-  close(drainTimeout?: number): Promise<void> {
+  close(drainTimeout = 10_000): Promise<void> {
     return (this.#closing ??= this.#close(drainTimeout));
   }
 
-  async #close(drainTimeout?: number): Promise<void> {
-    await this.release(drainTimeout);
+  async #close(drainTimeout: number): Promise<void> {
+    await this.#letGo(drainTimeout);
     if (this.#connection) await this.#end(this.#connection);
     this.#options.onClose?.();
   }
