@@ -138,7 +138,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon listens.`,
           '--on-timeout <policy>',
           'what becomes of a command that takes longer than its time, once it was reported',
         )
-          .choices(['wait', 'abort', 'fail'])
+          .choices(['wait', 'abort', 'fail', 'restart'])
           .default('fail'),
       )
       .option('--trace-verbs', 'know the stack of a handler’s verb that takes too long; costs each command')

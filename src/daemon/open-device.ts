@@ -24,6 +24,8 @@ export interface DeviceSettings {
   readonly commandTimeout?: number;
   /** What becomes of a command that takes longer. Default `fail`. */
   readonly onTimeout?: TimeoutPolicy;
+  /** Starts anew whatever serves the device, where that is not the daemon itself. */
+  readonly restart?: (reason: string) => void;
   /** Know where verbs wait, to report those that take too long with their stack. */
   readonly traceVerbs?: boolean;
   /**
@@ -202,6 +204,7 @@ async function openHeld(
       journal,
       commandTimeout: budget(settings, configfs),
       onTimeout: settings.onTimeout,
+      restart: settings.restart,
       traceVerbs: settings.traceVerbs,
       loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,

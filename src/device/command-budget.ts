@@ -3,9 +3,10 @@ import type { RingCommand } from '../ring/ring-command.js';
 
 /**
  * What becomes of a command that takes longer than its budget, once it was reported. `wait`: nothing. `abort`: its
- * handler is told by `context.signal`. `fail`: that, and it is answered if the handler does not listen.
+ * handler is told by `context.signal`. `fail`: that, and it is answered if the handler does not listen. `restart`: the
+ * handler is told, and if it does not listen, whatever serves the device is started anew.
  */
-export type TimeoutPolicy = 'wait' | 'abort' | 'fail';
+export type TimeoutPolicy = 'wait' | 'abort' | 'fail' | 'restart';
 
 /** What happens to a command whose budget is over. */
 export interface BudgetActions {
@@ -15,6 +16,8 @@ export interface BudgetActions {
   abort(command: RingCommand): void;
   /** It did not listen: answer the command. */
   expire(command: RingCommand): void;
+  /** It did not listen: start whatever serves the device anew. Without it `restart` is `fail`. */
+  restart?(command: RingCommand): void;
 }
 
 /** Sweeps in one budget: a command is noticed at most 1/8 of its budget late. */
@@ -73,9 +76,10 @@ export class CommandBudget {
     if (budgets === 1) {
       this.#actions.report?.(command, budgets);
       if (this.#policy !== 'wait') this.#actions.abort(command);
-    } else if (budgets > 1 && this.#policy === 'fail') {
+    } else if (budgets > 1 && (this.#policy === 'fail' || this.#policy === 'restart')) {
       this.#ages.delete(command);
-      this.#actions.expire(command);
+      if (this.#policy === 'restart' && this.#actions.restart) this.#actions.restart(command);
+      else this.#actions.expire(command);
     } else if (budgets > 1 && Number.isInteger(Math.log2(budgets))) {
       this.#actions.report?.(command, budgets);
     }

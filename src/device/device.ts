@@ -37,6 +37,8 @@ export interface DeviceOptions {
   readonly commandTimeout?: number;
   /** What becomes of it then. Default `fail`. */
   readonly onTimeout?: TimeoutPolicy;
+  /** Start what serves the device anew (policy `restart`); without it such a command is answered for. */
+  readonly restart?: (reason: string) => void;
   /** Know where verbs wait, to report those that take too long with their stack. Default false: it costs time. */
   readonly traceVerbs?: boolean;
   /** Told which command is being run, to name what blocks the event loop. */
@@ -149,6 +151,10 @@ export class Device {
           command.abort(new DOMException(message, 'TimeoutError'));
         },
         expire: (command) => this.#answerFor(command, scsiStatus.checkCondition),
+        ...(options.restart && {
+          restart: (command): void =>
+            options.restart?.(`command ${command.id} (${hex(command)}) does not end`),
+        }),
       };
       this.#budget = new CommandBudget(this.#ring, commandTimeout, actions, options.onTimeout);
     }
@@ -412,7 +418,7 @@ export class Device {
 
   #reportSlow(command: RingCommand, milliseconds: number): void {
     this.statistics.timedOut();
-    const outcome = { wait: '', abort: ': aborted', fail: ': aborted' }[this.#options.onTimeout ?? 'fail'];
+    const outcome = this.#options.onTimeout === 'wait' ? '' : ': aborted';
     const where = this.#verbs?.describe(command.context);
     this.#log.error(
       `${this.name}: command ${command.id} (${hex(command)}) took longer than ${milliseconds} ms${outcome}` +

@@ -50,6 +50,24 @@ describe('CommandBudget', () => {
     return running.at(-1)!;
   }
 
+  it('has whatever serves the device started anew, by policy, where an abort does not help', async () => {
+    budget.stop();
+    const actions = {
+      abort: ({ id }: RingCommand) => events.push(`abort ${id}`),
+      expire: ({ id }: RingCommand) => events.push(`expire ${id}`),
+    };
+    const restart = ({ id }: RingCommand): number => events.push(`restart ${id}`);
+    const { id } = await send();
+    for (const more of [{ restart }, {}]) {
+      events = [];
+      const restarting = new CommandBudget(ring, BUDGET, { ...actions, ...more }, 'restart');
+      restarting.start();
+      clock.tick(1.5 * BUDGET);
+      restarting.stop();
+      expect(events).to.deep.equal([`abort ${id}`, 'restart' in more ? `restart ${id}` : `expire ${id}`]);
+    }
+  });
+
   it('aborts a command whose time is over, and expires it where that does not help', async () => {
     const { id } = await send();
     clock.tick(BUDGET - 1);

@@ -129,3 +129,28 @@ for (const isolation of ['thread', 'process']) {
     lunette.endsQuietly();
   });
 }
+
+describe('a command that never ends, by the policy to restart', () => {
+  const lunette = useLunette({
+    args: ['--on-timeout', 'restart', '--command-timeout', '2', '--handler', mortalHandler],
+    expectedErrors: /took longer than 2000 ms: aborted|its host is ended, for command|its host \(.*\) died/,
+  });
+
+  it('is run again by a new host, and its initiator sees no error', async () => {
+    const cfgstring = `${freshImage()}?doom=/tmp/doom&hang=/tmp/hang`;
+    const lun = await LoopbackLun.create({ backstore: 'user:mortal', size: '16M', cfgstring });
+    writeFileSync('/tmp/hang', '');
+    await bash(`dd if=${lun.path} of=/dev/null bs=64k count=1 iflag=direct status=none`);
+    expect(existsSync('/tmp/hang'), 'a read found the file').to.equal(false);
+    const messages = lunette.daemon.log.map(({ msg }) => msg);
+    expect(
+      messages.filter((msg) => /its host is ended, for command .* does not end/.test(msg)),
+    ).to.have.length(1);
+    const client = await ControlClient.connect();
+    expect((await served(client, lun)).restarts).to.equal(1);
+    client.close();
+    await lun.remove();
+  }).timeout(120_000);
+
+  lunette.endsQuietly();
+});

@@ -16,7 +16,7 @@ const usage = `node test/kernel/run.mjs [FILE…] [--grep TEXT] [--console] [--m
   FILE          run these only: removal, iscsi.test.ts, … (default: all)
   --grep TEXT   run only the tests with TEXT in their title
   --console     print the guest's console as it comes
-  --minutes N   end a guest that takes longer (default: 15)
+  --minutes N   end a guest that takes longer (default: 45)
   --no-build    take dist/ and out/kernel-tests/ as they are
 
 How often the tests do what is done again and again, as variables of the environment (and their defaults):
@@ -73,7 +73,7 @@ async function main() {
     options: {
       grep: { type: 'string' },
       console: { type: 'boolean', default: false },
-      minutes: { type: 'string', default: '15' },
+      minutes: { type: 'string', default: '45' },
       'no-build': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

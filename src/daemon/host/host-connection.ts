@@ -15,6 +15,7 @@ import {
 export interface ConnectionListener {
   onTrace(batch: TraceBatch): void;
   onHeartbeat(statistics: DeviceStatisticsReport | undefined, state: string | undefined): void;
+  onStuck(reason: string): void;
 }
 
 interface Pending {
@@ -100,6 +101,7 @@ export class HostConnection {
   #take(message: Exclude<FromHost, { kind: 'ready' | 'failed' }>): void {
     if (message.kind === 'trace') this.listener?.onTrace(message.batch);
     else if (message.kind === 'heartbeat') this.listener?.onHeartbeat(message.statistics, message.state);
+    else if (message.kind === 'stuck') this.listener?.onStuck(message.reason);
     else {
       const pending = this.#pending.get(message.id);
       this.#pending.delete(message.id);

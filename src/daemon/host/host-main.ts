@@ -58,7 +58,7 @@ export async function runHost(port: HostPort, start: HostStart): Promise<void> {
   loopMarks?.start();
   const device = new HostedDevice({
     registry,
-    settings: { ...settings, loopMarks },
+    settings: { ...settings, loopMarks, restart: (reason) => port.post({ kind: 'stuck', reason }) },
     log,
     onTrace: (batch) => port.post({ kind: 'trace', batch }),
   });

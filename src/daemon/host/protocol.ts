@@ -118,7 +118,9 @@ export type FromHost =
       readonly statistics?: DeviceStatisticsReport;
       /** Of the device. */
       readonly state?: string;
-    };
+    }
+  /** It is to be ended, and another one to go on. */
+  | { readonly kind: 'stuck'; readonly reason: string };
 
 /** Milliseconds between two heartbeats. */
 export const HEARTBEAT_INTERVAL = 500;

@@ -135,6 +135,10 @@ export class SupervisedHost implements DeviceHost {
         this.#statistics = statistics;
         this.#isBroken = state === 'broken';
       },
+      onStuck: (reason) => {
+        this.#log.error({ device: this.name }, `${this.name}: its host is ended, for ${reason}`);
+        void connection.kill();
+      },
     };
     try {
       const { openTimeout = OPEN_TIMEOUT, patience = {} } = this.#options;

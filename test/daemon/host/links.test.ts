@@ -32,7 +32,11 @@ for (const [kind, starter] of Object.entries(links)) {
       const connection = new HostConnection(starter, start);
       await connection.ready;
       const beat = new Promise<unknown>((resolve) => {
-        connection.listener = { onTrace: () => undefined, onHeartbeat: (_, state) => resolve(state) };
+        connection.listener = {
+          onTrace: () => undefined,
+          onHeartbeat: (_, state) => resolve(state),
+          onStuck: () => undefined,
+        };
       });
       const unknown = connection
         .call('open', { tcmu: { ...tcmu, subtype: 'nothing' }, paused: false, logLevel: 'error' })

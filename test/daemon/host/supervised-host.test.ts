@@ -247,6 +247,15 @@ describe('a supervised host', () => {
     await host.close();
   });
 
+  it('is ended and started again when it says that a command is stuck', async () => {
+    const { host, hosts, log } = await supervise();
+    hosts[0].listener.onMessage({ kind: 'stuck', reason: 'command 7 does not end' });
+    await until('a second host', async () => hosts.length === 2 && (await serving(host)));
+    expect(log.lines[0]).to.match(/its host is ended, for command 7 does not end/);
+    expect(hosts[0].isDead).to.equal(true);
+    await host.close();
+  });
+
   it('says that data is lost which was in its memory', async () => {
     const { host, hosts, log } = await supervise(() => ({ ...basic, open: () => hosted({}, true) }));
     expect(host.holdsData).to.equal(true);
