@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -39,6 +39,8 @@ function node(...args) {
 function build() {
   const tsc = 'node_modules/typescript/bin/tsc';
   node(tsc, '-p', 'tsconfig.build.json');
+  // As `npm run build` does; the examples call it by its name.
+  chmodSync(join(checkout, 'dist/cli/main.js'), 0o755);
   rmSync(join(checkout, 'out/kernel-tests'), { recursive: true, force: true });
   node(tsc, '-p', 'test/kernel/tsconfig.json');
 }
