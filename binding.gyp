@@ -18,6 +18,7 @@
             'native/memory-lock.cc',
             'native/memory-region.cc',
             'native/netlink-socket.cc',
+            'native/page-memory.cc',
             'native/parent-death.cc',
             'native/peer-credentials.cc',
             'native/poller.cc',

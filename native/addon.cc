@@ -7,6 +7,7 @@
 #include "memory-region.h"
 #include "netlink-socket.h"
 #include "scsi-generic.h"
+#include "page-memory.h"
 #include "parent-death.h"
 #include "peer-credentials.h"
 #include "sd-notify.h"
@@ -28,6 +29,8 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("dieWithParent", Napi::Function::New(env, DieWithParent, "dieWithParent"));
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
+  exports.Set("pageMemory", Napi::Function::New(env, PageMemory, "pageMemory"));
+  exports.Set("dropPages", Napi::Function::New(env, DropPages, "dropPages"));
   DefineFileIo(env, exports);
   return exports;
 }

@@ -26,6 +26,8 @@ UniqueFd OpenFile(Napi::Env env, const std::string& path, std::int64_t size) {
   struct stat status;
   if (::fstat(fd.Get(), &status) != 0) throw SyscallError(env, errno, "fstat", path);
   if (!S_ISREG(status.st_mode)) throw SyscallError(env, ENODEV, "mmap", path);
+  // Whoever owns it could make it shorter, and its end would be a SIGBUS.
+  if (status.st_uid != ::geteuid()) throw SyscallError(env, EPERM, "open", path);
   if (::ftruncate(fd.Get(), size) != 0) throw SyscallError(env, errno, "ftruncate", path);
   const int error = ::posix_fallocate(fd.Get(), 0, size);
   if (error != 0) throw SyscallError(env, error, "fallocate", path);

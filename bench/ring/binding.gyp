@@ -7,6 +7,7 @@
       'defines': ['NAPI_VERSION=8'],
       'sources': [
         'native/addon.cc',
+        'native/adopt-descriptor.cc',
         'native/consumer.cc',
         'native/data-area.cc',
         'native/generator.cc',

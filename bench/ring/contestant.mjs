@@ -10,8 +10,8 @@ export class Contestant {
 
   /**
    * @param {{ consumer: 'lunette' | 'c', storage: string, asynchronous?: boolean, path?: string, options?: string,
-   *   diskBytes: number }} what
-   * @param {{ execArgv?: string[], command?: string[], stdio?: import('node:child_process').StdioOptions }} how
+   *   diskBytes: number, cpu?: number }} what
+   * @param {{ execArgv?: string[] }} how
    */
   static async start(what, { execArgv = [] } = {}) {
     const args = [
@@ -23,6 +23,7 @@ export class Contestant {
       String(what.diskBytes),
     ];
     if (what.asynchronous) args.push('--asynchronous');
+    if (what.cpu !== undefined) args.push('--cpu', String(what.cpu));
     if (what.path) args.push('--path', what.path);
     if (what.options) args.push('--options', what.options);
     const contestant = new Contestant(fork(script, args, { execArgv }));

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
 
 /*
@@ -22,8 +21,11 @@ function isCurrent() {
 /** Build what is not built, or older than its source. */
 export function buildNative() {
   if (isCurrent()) return;
-  const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-  const { status, stderr } = spawnSync(process.execPath, [gyp, 'rebuild'], { cwd: folder, encoding: 'utf8' });
+  // By npx: npm's settings tell node-gyp where Node's headers are.
+  const { status, stderr } = spawnSync('npx', ['--no-install', 'node-gyp', 'rebuild'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`node-gyp failed:\n${stderr}`);
 }
 
@@ -40,6 +42,7 @@ export function buildNative() {
  * @property {boolean} copies copy the data in and out of the data area, as the kernel does
  * @property {boolean} wakeEach wake the consumer for each command, as the kernel does
  * @property {number} spinMicroseconds look so long for completions before sleeping
+ * @property {number} cpu where the generator runs; -1: anywhere
  */
 
 /**
@@ -53,6 +56,7 @@ export function buildNative() {
  * @property {number} cpuSeconds of the generator
  * @property {number} p50 latency in microseconds, of one command in 16
  * @property {number} p99
+ * @property {number} longestGap the longest time in which nothing was answered, microseconds
  * @property {boolean} stalled nothing was answered for five seconds
  */
 
@@ -60,8 +64,11 @@ export function buildNative() {
  * @returns {{
  *   Generator: new (descriptors: object) => { run(load: Load): Promise<Outcome> },
  *   Consumer: new (descriptors: object, options: { storage: 'null' | 'memory' | 'file', diskBytes: number,
- *     path?: string }) => { close(): void },
- * }} a generator may run one load at a time
+ *     path?: string, cpu: number }) => { close(): void },
+ *   adopt(pid: number, descriptor: number): number,
+ *   release(descriptor: number): void,
+ *   pin(cpu: number): void,
+ * }} a generator may run one load at a time; pin() keeps the calling thread on a CPU
  */
 export function loadNative() {
   return createRequire(import.meta.url)(binary);

@@ -23,7 +23,8 @@ const usage = `npm run bench:ring -- [options]
   --all              every storage, size, depth and mix
   --no-copies        the generator leaves out the copies that the kernel makes
   --wake-each-batch  it wakes the consumer once for all that it queues in a row; the kernel does for each command
-  --spin N           microseconds it looks for completions before it sleeps (default 20)
+  --spin N           microseconds it looks for completions before it sleeps (default 200)
+  --no-pin           let the scheduler choose the CPUs of generator and consumer
   --file-options S   of the file handler: '?io=sync'
   --directory D      where the file is (default: the system's for temporary files)
   --json FILE        where the results go (default bench/results/ring.json)`;
@@ -39,7 +40,8 @@ function parse() {
       all: { type: 'boolean', default: false },
       'no-copies': { type: 'boolean', default: false },
       'wake-each-batch': { type: 'boolean', default: false },
-      spin: { type: 'string', default: '20' },
+      spin: { type: 'string', default: '200' },
+      'no-pin': { type: 'boolean', default: false },
       'file-options': { type: 'string', default: '' },
       directory: { type: 'string', default: os.tmpdir() },
       json: { type: 'string', default: join(checkout, 'bench/results/ring.json') },
@@ -49,7 +51,14 @@ function parse() {
   const [rounds, seconds, spin] = [values.rounds, values.seconds, values.spin].map(Number);
   if (!(rounds >= 1) || !(seconds > 0)) throw new Error('--rounds and --seconds: numbers above 0');
   if (!(spin >= 0)) throw new Error('--spin: a number of microseconds');
-  return { ...values, rounds, seconds, spin };
+  const pinned = !values['no-pin'] && os.availableParallelism() > 1;
+  return {
+    ...values,
+    rounds,
+    seconds,
+    spin,
+    cpus: pinned ? { consumer: 0, generator: 1 } : { consumer: -1, generator: -1 },
+  };
 }
 
 /** Processes, started when a pass first needs them, and their disks filled. */
@@ -77,6 +86,7 @@ class Contestants {
       copies: !this.#options['no-copies'],
       wakeEach: !this.#options['wake-each-batch'],
       spinMicroseconds: this.#options.spin,
+      cpu: this.#options.cpus.generator,
     };
   }
 
@@ -91,6 +101,7 @@ class Contestants {
         storage,
         asynchronous,
         diskBytes: DISK_BYTES,
+        cpu: this.#options.cpus.consumer,
         ...(storage === 'file' && { path: this.#path, options: this.#options['file-options'] }),
       });
       this.#started.set(key, contestant);
@@ -186,8 +197,9 @@ async function main() {
     await contestants.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-  const { rounds, seconds, spin } = options;
+  const { rounds, seconds, spin, cpus } = options;
   const setting = {
+    cpus,
     rounds,
     seconds,
     spin,

@@ -32,6 +32,8 @@ const { values } = parseArgs({
     /** More of the file handler's options. */
     options: { type: 'string', default: '' },
     'disk-bytes': { type: 'string' },
+    /** Where the consumer runs; -1: anywhere. */
+    cpu: { type: 'string', default: '-1' },
   },
 });
 
@@ -88,8 +90,11 @@ async function serve(region, folder) {
   device.start();
 }
 
+const cpu = Number(values.cpu);
 const region = createRegion();
-const { Generator, Consumer } = loadNative();
+const { Generator, Consumer, pin } = loadNative();
+// This thread, and no other one of Node's: what they are for is done elsewhere.
+pin(cpu);
 // On /dev/shm, as /run is: not on a disk.
 const folder = mkdtempSync('/dev/shm/lunette-bench-');
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -101,6 +106,7 @@ else
     storage: values.storage,
     diskBytes,
     path: values.path,
+    cpu,
   });
 
 const generator = new Generator(region.descriptors);
@@ -133,5 +139,5 @@ const first = {
   milliseconds: 0,
   commands: 1,
 };
-await run({ ...first, copies: false, wakeEach: true, spinMicroseconds: 0 });
+await run({ ...first, copies: false, wakeEach: true, spinMicroseconds: 0, cpu: -1 });
 process.send({ ready: true });

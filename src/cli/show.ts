@@ -1,6 +1,7 @@
 import type { DeviceDetails } from '../daemon/control/schema.js';
 import { formatSize } from '../handlers/options.js';
 import { printJson, withDaemon, type ControlOptions } from './control-options.js';
+import { transportName } from './ls.js';
 import { plainTable } from './table.js';
 
 export interface ShowOptions extends ControlOptions {
@@ -38,7 +39,8 @@ export async function show(name: string, options: ShowOptions): Promise<void> {
     ['product', device.product],
     ['revision', device.revision],
     ['serial number', device.serial],
-    ['ring', device.path],
+    ['transport', transportName[device.transport]],
+    [device.transport === 'tcmu' ? 'ring' : 'URL', device.path],
     ['in flight', String(device.inFlight)],
     ['command timeout', timeout],
     ['served by', host(device)],

@@ -10,6 +10,7 @@ import type { TcmuService } from '../target/tcmu-service.js';
 import { scanUio, type TcmuDevice } from '../target/uio.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
 import type { LogLevelName } from './control/schema.js';
+import { ExportedDevice } from './control/exported-device.js';
 import { ControlServer } from './control/server.js';
 import type { ControlDevice, ControlTarget } from './control/target.js';
 import type { DaemonOptions } from './daemon-options.js';
@@ -22,9 +23,16 @@ import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { Reloader, type ReloadOutcome } from './reload.js';
-import { Predecessor, TakeOverServer, type HandedOver, type TakeOverHost } from './take-over.js';
+import { Succession } from './succession.js';
+import { Predecessor, TakeOverServer, type TakeOverHost } from './take-over.js';
 import { pingWatchdog } from './watchdog-ping.js';
 import { version } from './version.js';
+
+/** Milliseconds for all devices of a daemon that is taken over from; slow disks take their time. */
+const TAKE_OVER_TIMEOUT = 600_000;
+/** Milliseconds that devices wait for the hosts of all of them: those that nobody serves, and those of another. */
+const START_PATIENCE = 10_000;
+const TAKE_OVER_PATIENCE = 45_000;
 
 /** An error the kernel is told by its errno. */
 function refusal(code: string, message: string): Error {
@@ -47,14 +55,16 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   #service: TcmuService | undefined;
   #target: KernelTarget | undefined;
   #iscsi: IscsiTarget | undefined;
-  readonly #exports: DiskExport[] = [];
+  readonly #exports: { disk: DiskExport; device: ExportedDevice }[] = [];
   /** What EXTENDED COPY and its kin may reach. */
   readonly #copies = new CopyManager();
   #endPings = (): void => undefined;
   #stopping: Promise<void> | undefined;
   #takeOver: TakeOverServer | undefined;
-  /** From the daemon before this one: when its devices stopped. */
-  #handedOver: HandedOver = {};
+  /** While this daemon takes over. */
+  #succession: Succession | undefined;
+  /** Handed over, but what served them may not have ended. */
+  readonly #released: DeviceHost[] = [];
   #leave!: () => void;
   /** Fulfilled when another process has taken over. */
   readonly replaced = new Promise<void>((resolve) => (this.#leave = resolve));
@@ -84,7 +94,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     const predecessor = options.takeOver ? await Predecessor.connect(daemon.#takeOverPath) : undefined;
     try {
       await predecessor?.withdraw();
-      await daemon.#open(() => predecessor?.handOver());
+      await daemon.#open(predecessor);
     } catch (error) {
       await daemon.stop();
       predecessor?.close();
@@ -98,19 +108,24 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   }
 
   /** The bus and the control socket first: a second daemon is turned away before it touches a device. */
-  async #open(handOver: () => Promise<HandedOver> | undefined): Promise<void> {
+  async #open(predecessor?: Predecessor): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
     if (tcmu) this.#stayOutOfReclaim();
     if (tcmu && bus) this.#service = await offerHandlers(this.#options);
     if (control !== undefined) this.#control = await this.#listen(control);
-    // Ahead of time: commands wait from the hand-over on.
-    if (tcmu && this.#options.takeOver) {
-      await this.#hosts.prepare(scanUio().filter((device) => this.owns(device)));
+    // Ahead of time: commands wait from the hand-over on. And all of them before the first device is opened, whose
+    // commands would leave them little time to load their code.
+    if (tcmu) {
+      const devices = scanUio().filter((device) => this.owns(device) && !this.#devices.has(device.uio));
+      await this.#hosts.prepare(devices, this.#options.takeOver ? TAKE_OVER_PATIENCE : START_PATIENCE);
     }
-    this.#handedOver = (await handOver()) ?? {};
+    if (predecessor) {
+      await predecessor.handOver();
+      this.#succession = new Succession(predecessor, this.#log);
+    }
     if (iscsi) await this.#startIscsi(iscsi);
     if (tcmu) await this.#startTcmu();
-    this.#handedOver = {};
+    this.#succession = undefined;
     this.#hosts.trim();
     await this.#awaitSuccessor();
   }
@@ -142,36 +157,47 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     this.#control = this.#target = this.#service = undefined;
   }
 
-  /** A step of a take-over: nothing is served any more. */
-  async handOver(): Promise<HandedOver> {
-    const closing = Array.from(this.#devices.values(), (device): [Promise<void>, string, number] => [
-      device.close(this.#options.drainTimeout),
-      device.name,
-      performance.timeOrigin + performance.now(),
-    ]);
-    await this.#closeIscsi();
-    await Promise.all(closing.map(([closed]) => closed));
-    this.#devices.clear();
-    return Object.fromEntries(closing.map(([, name, since]) => [name, since]));
+  /** A step of a take-over: a device, or what is offered over iSCSI, is served no more. */
+  async handOver(name?: string): Promise<number | undefined> {
+    if (name === undefined) {
+      await this.#closeIscsi();
+      return undefined;
+    }
+    const found = [...this.#devices].find(([, device]) => device.name === name);
+    if (!found) return undefined;
+    const [uio, device] = found;
+    this.#released.push(device);
+    const since = await device.release(this.#options.drainTimeout);
+    this.#devices.delete(uio);
+    return since;
   }
 
   /** A take-over failed. */
   async goOn(): Promise<void> {
     await this.#closeIscsi();
-    await this.#open(() => undefined);
+    for (const device of this.#released.splice(0)) void device.close();
+    await this.#open();
   }
 
-  /** A take-over is done. */
+  /** A take-over is done. What the new process did not ask for is closed. */
   left(successor: number): void {
     this.#log.info({ successor }, `process ${successor} has taken over`);
     native().notify(`MAINPID=${successor}`);
-    this.#leave();
+    void this.#closeDevices().then(this.#leave);
+  }
+
+  async #closeDevices(): Promise<void> {
+    const devices = [...this.#devices.values()];
+    await Promise.all(devices.map((device) => device.close(this.#options.drainTimeout)));
+    this.#devices.clear();
   }
 
   async #closeIscsi(): Promise<void> {
+    const exported = this.#exports.splice(0);
+    for (const { device } of exported) device.close();
     await this.#iscsi?.close();
     this.#iscsi = undefined;
-    await Promise.all(this.#exports.splice(0).map((opened) => opened.close()));
+    await Promise.all(exported.map(({ disk }) => disk.close()));
   }
 
   /** A disk of ours that this machine itself uses must not wait for memory, or for pages of our own program. */
@@ -194,6 +220,8 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       listener: this,
       log: this.#log,
       answerForeign: () => this.#service?.role !== 'registered',
+      // Until the other one has handed over the last device.
+      openTimeout: this.#succession && TAKE_OVER_TIMEOUT,
     });
   }
 
@@ -218,11 +246,15 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
         log: this.#log,
         unit: { copyManager: this.#copies },
       });
-      this.#exports.push(opened);
       const { subtype } = parseDeviceConfig(definition);
-      for (const url of opened.offer(this.#iscsi, iscsiName(`${subtype}.${index}`))) {
-        this.#log.info({ url }, 'exported');
-      }
+      const name = `${subtype}.${index}`;
+      const device = new ExportedDevice(
+        { name: `export/${name}`, handler: subtype, config: definition },
+        opened,
+      );
+      this.#exports.push({ disk: opened, device });
+      device.urls = opened.offer(this.#iscsi, iscsiName(name), device);
+      for (const url of device.urls) this.#log.info({ url }, 'exported');
     }
   }
 
@@ -242,18 +274,16 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
     this.#takeOver?.close();
     await this.#control?.close();
     await this.#target?.close();
-    await this.#iscsi?.close();
-    await Promise.all([...this.#devices.values()].map((device) => device.close(this.#options.drainTimeout)));
-    this.#devices.clear();
-    await Promise.all(this.#exports.map((opened) => opened.close()));
+    await this.#closeIscsi();
+    await this.#closeDevices();
     await this.#hosts.close();
     await this.#service?.close();
     this.#endPings();
   }
 
-  /** The TCMU devices that are served. */
+  /** The TCMU devices that are served, and the disks that the embedded target alone has. */
   devices(): readonly ControlDevice[] {
-    return [...this.#devices.values()];
+    return [...this.#devices.values(), ...this.#exports.map(({ device }) => device)];
   }
 
   get logLevel(): LogLevelName {
@@ -277,17 +307,10 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
       return this.#offerOverIscsi(nameOf(tcmu), present.unit);
     }
     await present?.close(0);
-    const device = await this.#hosts.open(tcmu);
+    const open = (): Promise<DeviceHost> => this.#hosts.open(tcmu);
+    const device = await (this.#succession?.take(`${tcmu.hba}/${tcmu.name}`, open) ?? open());
     this.#devices.set(tcmu.uio, device);
     this.#offerOverIscsi(nameOf(tcmu), device.unit);
-    const since = this.#handedOver[device.name];
-    if (since !== undefined) {
-      const stall = Math.max(0, performance.timeOrigin + performance.now() - since);
-      this.#log.info(
-        { device: device.name, stall },
-        `${device.name}: taken over; commands waited ${stall.toFixed(0)} ms`,
-      );
-    }
     this.#log.info(
       { device: device.name, handler: tcmu.subtype, size: device.size, isolation: device.isolation },
       `${device.name}: serving ${tcmu.devConfig}`,
@@ -320,7 +343,7 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
    */
   async reload(name: string): Promise<void> {
     const device = [...this.#devices.values()].find((one) => one.name === name);
-    if (!device) throw new Error(`${name} is not served here`);
+    if (!device) throw new Error(`${name} is no TCMU device: only those can have their code loaded anew`);
     await device.reload();
     this.#hosts.renew();
     const origin = this.#options.registry.origin(device.tcmu.subtype);

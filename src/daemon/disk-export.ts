@@ -11,6 +11,7 @@ import type { HandlerRegistry } from '../handlers/registry.js';
 import type { SavedModePages } from '../scsi/mode-pages.js';
 import type { SavedReservations } from '../scsi/saved-reservations.js';
 import { TargetPortGroups } from '../scsi/target-port-groups.js';
+import type { CommandObserver } from '../iscsi/command-observer.js';
 import type { IscsiTarget } from '../iscsi/iscsi-target.js';
 import { iscsiUrl } from './iscsi-settings.js';
 import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
@@ -106,9 +107,13 @@ export class DiskExport {
     }
   }
 
-  /** Make it LUN 0 of a target of its own. @returns its URLs, one for each portal */
-  offer(target: IscsiTarget, name: string): string[] {
-    target.add({ name, luns: new Map([[0, this.unit]]) });
+  /**
+   * Make it LUN 0 of a target of its own.
+   * @param observer told of its commands
+   * @returns its URLs, one for each portal
+   */
+  offer(target: IscsiTarget, name: string, observer?: CommandObserver): string[] {
+    target.add({ name, luns: new Map([[0, this.unit]]), observer });
     for (const port of target.portsOf(name)) this.#portGroups.add(port);
     return target.addresses.map((address) => iscsiUrl(address, name));
   }

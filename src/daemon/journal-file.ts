@@ -21,9 +21,9 @@ function journalPath(directory: string, { hba, name }: TcmuDevice): string {
  * What the ring is, so that a journal is never used with another one: the boot, and the device since it was made.
  * The inode number of its directory in sysfs is not used again before the next boot.
  */
-function identify(tcmu: TcmuDevice): string {
+function identify(tcmu: TcmuDevice, sys: string): string {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  const { ino } = statSync(`/sys/class/uio/${tcmu.uio}`, { bigint: true });
+  const { ino } = statSync(join(sys, 'class/uio', tcmu.uio), { bigint: true });
   return `${boot} ${ino} ${tcmu.mapSize} ${tcmu.hba}/${tcmu.name}`;
 }
 
@@ -36,15 +36,17 @@ export function openJournal(
   directory: string,
   tcmu: TcmuDevice,
   region: RingRegion,
-  configfs: ConfigfsDevice,
+  configfs: Pick<ConfigfsDevice, 'resetRing'>,
+  sys = '/sys',
 ): DeviceJournal | undefined {
   const ringSize = new Uint32Array(region.buffer, 0, mailbox.size / 4)[mailbox.ringSize >> 2];
   if (ringSize === 0 || ringSize > region.buffer.byteLength) return undefined;
   mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const identity = identify(tcmu, sys);
   const path = journalPath(directory, tcmu);
   const file = new (native().MappedFile)(path, Journal.bytesFor(ringSize));
   return {
-    journal: new Journal(new JournalMemory(file.buffer), ringSize, identify(tcmu)),
+    journal: new Journal(new JournalMemory(file.buffer), ringSize, identity),
     resetRing: () => configfs.resetRing(1),
     close: () => file.close(),
   };

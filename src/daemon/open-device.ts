@@ -11,6 +11,7 @@ import type { ConfigfsDevice } from '../target/configfs.js';
 import { describeFailure } from '../scsi/errno.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
 import type { TcmuDevice } from '../target/uio.js';
+import { Steps } from '../device/steps.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
 import { agreeOnWriteCache } from './write-cache.js';
@@ -44,7 +45,8 @@ export interface DeviceSettings {
 /** Milliseconds, where the kernel itself never loses patience (cmd_time_out 0). */
 const DEFAULT_TIMEOUT = 25_000;
 
-function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
+/** Milliseconds that a command may take; 0 for ever. */
+export function budget(settings: DeviceSettings, configfs: ConfigfsDevice): number {
   if (settings.commandTimeout !== undefined) return settings.commandTimeout;
   const kernel = configfs.commandTimeout();
   return kernel > 0 ? (kernel * 1000 * 3) / 4 : DEFAULT_TIMEOUT;
@@ -176,16 +178,21 @@ async function openHeld(
   const handler = registry.get(tcmu.subtype);
   if (!handler)
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
+  const steps = new Steps();
   const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
+  steps.done('configuration');
   const disk = await openWithin(settings.openTimeout ?? OPEN_TIMEOUT, open, undefined, (error) =>
     log.error(lateMessage(name, error)),
   );
+  steps.done('disk');
   notifyTaskManagement(name, configfs, log);
   let region;
   let journal;
   try {
     region = new (native().UioRegion)(tcmu.devicePath, tcmu.mapSize);
+    steps.done('map');
     journal = openDeviceJournal(settings.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu, region, configfs, log);
+    steps.done('journal');
     const device = new Device({
       name,
       region,
@@ -208,6 +215,8 @@ async function openHeld(
       },
     });
     agreeOnWriteCache(device, configfs, log);
+    steps.done('ring');
+    log.debug(`${name}: opened: ${steps.toString()}`);
     return device;
   } catch (error) {
     journal?.close();

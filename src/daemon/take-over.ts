@@ -6,24 +6,26 @@ import { SocketFile } from './control/socket-file.js';
 import type { Logger } from './log.js';
 
 /*
- * How one daemon goes on where another one is, in three steps over a Unix socket, a line of JSON each way:
+ * How one daemon goes on where another one is, step by step over a Unix socket, a line of JSON each way:
  *
  *   withdraw   the old one gives up its names (bus, control socket) and follows the kernel no more; it serves on
- *   handOver   it answers what it took off the rings and closes the devices; their commands wait in the kernel
- *   done       it exits
+ *   handOver   it answers what it took off one device's ring and closes the device, whose commands then wait in the
+ *              kernel; or, without a device, it closes the embedded iSCSI target. Again and again
+ *   done       it closes what is left and exits
  *
  * A new one that is gone before `done` has the old one go on as before.
  */
-
-/** When each device's commands began to wait: milliseconds since the epoch, by HBA/NAME. */
-export type HandedOver = Readonly<Record<string, number>>;
 
 /** The daemon that leaves. */
 export interface TakeOverHost {
   /** Why it must not leave, if there is a reason. */
   refusal(): string | undefined;
   withdraw(): Promise<void>;
-  handOver(): Promise<HandedOver>;
+  /**
+   * @param device HBA/NAME; without it the embedded iSCSI target is meant
+   * @returns when its commands began to wait, in milliseconds since the epoch; undefined where it is not served
+   */
+  handOver(device?: string): Promise<number | undefined>;
   /** The new one failed. */
   goOn(): Promise<void>;
   /** The new one serves. @param successor its process id */
@@ -32,8 +34,13 @@ export interface TakeOverHost {
 
 type Step = 'withdraw' | 'handOver' | 'done';
 
+interface Request {
+  readonly step?: Step;
+  readonly device?: string;
+}
+
 interface Answer {
-  readonly devices?: HandedOver;
+  readonly since?: number;
   readonly error?: string;
 }
 
@@ -52,8 +59,8 @@ export class TakeOverServer {
   readonly #server: Server;
   #file: SocketFile | undefined;
   #successor: Socket | undefined;
-  /** The steps that were done. */
-  #done: Step[] = [];
+  /** The step that was done last. */
+  #done: Step | undefined;
 
   private constructor(host: TakeOverHost, log: Pick<Logger, 'info' | 'warn' | 'error'>) {
     this.#host = host;
@@ -95,21 +102,27 @@ export class TakeOverServer {
   }
 
   async #step(socket: Socket, line: string, pid: number): Promise<void> {
+    // One that was refused, or has said all, is not listened to any more, however much it has sent.
+    if (socket.writableEnded || socket.destroyed) return;
     let answer: Answer = {};
     try {
-      const { step } = JSON.parse(line) as { step?: Step };
-      const expected = (['withdraw', 'handOver', 'done'] as const)[this.#done.length];
-      if (step !== expected) throw new Error(`'${String(step)}' where '${expected ?? 'nothing'}' was due`);
+      const { step, device } = JSON.parse(line) as Request;
+      const first = this.#done === undefined;
+      if (this.#done === 'done' || first !== (step === 'withdraw')) {
+        throw new Error(`'${String(step)}' is not due`);
+      }
       if (step === 'withdraw') await this.#withdraw(pid);
-      else if (step === 'handOver') answer = { devices: await this.#handOver() };
+      else if (step === 'handOver') answer = { since: await this.#handOver(device) };
+      else if (step !== 'done') throw new Error(`'${String(step)}' is no step`);
       else {
-        this.#done.push('done');
+        this.#done = 'done';
         socket.end();
         this.#host.left(pid);
         return;
       }
     } catch (error) {
-      answer = { error: errorMessage(error) };
+      socket.end(`${JSON.stringify({ error: errorMessage(error) } satisfies Answer)}\n`);
+      return;
     }
     socket.write(`${JSON.stringify(answer)}\n`);
   }
@@ -118,21 +131,22 @@ export class TakeOverServer {
     const refusal = this.#host.refusal();
     if (refusal !== undefined) throw new Error(refusal);
     this.#log.info(`process ${pid} takes over`);
-    this.#done.push('withdraw');
+    this.#done = 'withdraw';
     this.#stopListening();
     await this.#host.withdraw();
   }
 
-  #handOver(): Promise<HandedOver> {
-    this.#done.push('handOver');
-    return this.#host.handOver();
+  #handOver(device: string | undefined): Promise<number | undefined> {
+    if (device !== undefined && typeof device !== 'string') throw new Error('a device has a name');
+    this.#done = 'handOver';
+    return this.#host.handOver(device);
   }
 
   async #hungUp(): Promise<void> {
     const done = this.#done;
     this.#successor = undefined;
-    this.#done = [];
-    if (done.length === 0 || done.includes('done')) return;
+    this.#done = undefined;
+    if (done === undefined || done === 'done') return;
     this.#log.error('the process that was to take over is gone: going on as before');
     try {
       await this.#host.goOn();
@@ -179,8 +193,8 @@ export class Predecessor {
     });
   }
 
-  async #ask(step: Step): Promise<Answer> {
-    this.#socket.write(`${JSON.stringify({ step })}\n`);
+  async #ask(request: Request): Promise<Answer> {
+    this.#socket.write(`${JSON.stringify(request)}\n`);
     const timer = setTimeout(() => this.#socket.destroy(), STEP_TIMEOUT);
     // A connection that was reset says no more than one that was closed.
     const line = await this.#lines.next().catch(() => undefined);
@@ -193,11 +207,16 @@ export class Predecessor {
 
   /** @throws Error that says why it does not leave */
   async withdraw(): Promise<void> {
-    await this.#ask('withdraw');
+    await this.#ask({ step: 'withdraw' });
   }
 
-  async handOver(): Promise<HandedOver> {
-    return (await this.#ask('handOver')).devices ?? {};
+  /**
+   * One question at a time.
+   * @param device HBA/NAME; without it the embedded iSCSI target is meant
+   * @returns when its commands began to wait, in milliseconds since the epoch; undefined where it was not served
+   */
+  async handOver(device?: string): Promise<number | undefined> {
+    return (await this.#ask({ step: 'handOver', device })).since;
   }
 
   /** The new one serves: the old one may exit. */

@@ -107,7 +107,7 @@ export class CommandTrace {
     this.#statuses[index] = status;
     this.#times[index] = performance.timeOrigin + performance.now();
     this.#microseconds[index] = microseconds;
-    this.#bytes[index] = command.transferLength;
+    this.#bytes[index] = command.transferLength ?? 0;
   }
 
   #drain(): void {

@@ -19,6 +19,7 @@ import type { LoopMarks } from './loop-marks.js';
 import { endsWithin } from './patience.js';
 import type { DiskOpener } from './disk-opener.js';
 import { DiskReplacement, type Replaced, type ReplaceOptions } from './reload.js';
+import { Steps } from './steps.js';
 import { DeviceStatistics } from './statistics.js';
 import { VerbTrace } from './verb-trace.js';
 
@@ -316,6 +317,7 @@ export class Device {
   async #close(drainTimeout: number): Promise<void> {
     if (this.#changes) await this.#changes;
     this.#state = 'closing';
+    const steps = new Steps();
     this.#ring.pause();
     if (!(await this.#idleWithin(drainTimeout))) {
       this.#log.warn(
@@ -323,6 +325,7 @@ export class Device {
       );
       await this.#abortAll('the device is closing');
     }
+    steps.done('drain');
     await endsWithin(ABORT_GRACE, this.unit.close());
     this.#budget?.stop();
     this.#verbs?.close();
@@ -331,7 +334,9 @@ export class Device {
     this.#ring.close();
     this.#options.journal?.close();
     this.#options.onClosed?.();
+    steps.done('ring');
     await this.#finishDisk('flush', drainTimeout);
+    steps.done('flush');
     if (this.#ring.late > 0) {
       // A verb still holds a view of the region. Unmapping now would let it write into unmapped memory.
       this.#log.error(
@@ -339,8 +344,16 @@ export class Device {
       );
     } else {
       this.#options.region.close();
+      steps.done('unmap');
       await this.#finishDisk('close', drainTimeout);
+      steps.done('disk');
     }
+    this.#log.debug(`${this.name}: closed: ${steps.toString()}`);
+  }
+
+  /** Have the disk make stable what was written, while commands go on: what a close has to flush is less then. */
+  async flush(patience: number): Promise<void> {
+    if (this.#state === 'serving') await this.#finishDisk('flush', patience);
   }
 
   /** What a disk is asked at its end; a failure, or no answer, keeps nobody from going on. */

@@ -8,8 +8,8 @@ import { scsiStatus } from '../scsi/status.js';
 /** What is noted of a command; the ring's commands have it. */
 export interface CountedCommand {
   readonly cdb: Uint8Array;
-  /** Bytes the command transferred, set by the logical unit. */
-  readonly transferLength: number;
+  /** Bytes the command transferred, set by the logical unit where it knows. */
+  readonly transferLength: number | undefined;
   /** performance.now() at its start in milliseconds; NaN where nobody asked for its latency. */
   startedAt: number;
 }
@@ -111,10 +111,10 @@ export class DeviceStatistics {
     const good = status === scsiStatus.good || status === scsiStatus.conditionMet;
     if (what === kind.read) {
       counters[counter.reads]++;
-      if (good) counters[counter.readBytes] += command.transferLength;
+      if (good) counters[counter.readBytes] += command.transferLength ?? 0;
     } else if (what === kind.write) {
       counters[counter.writes]++;
-      if (good) counters[counter.writtenBytes] += command.transferLength;
+      if (good) counters[counter.writtenBytes] += command.transferLength ?? 0;
     } else if (what === kind.unmap) counters[counter.unmaps]++;
     if (!good) this.#failed(sense);
     if (Number.isNaN(command.startedAt)) return Number.NaN;

@@ -88,6 +88,9 @@ export class CommandTask implements ScsiCommand {
   expectedReadLength = 0;
   /** The initiator is not to be answered: it aborted the command itself. */
   silent = false;
+  /** Its target's observer knows of it. */
+  observed = false;
+  startedAt = Number.NaN;
   /** Memory it is charged with. */
   charge = 0;
 
@@ -117,7 +120,7 @@ export class CommandTask implements ScsiCommand {
     this.state = 'free';
     this.cdbLength = 16;
     this.expectedReadLength = 0;
-    this.silent = false;
+    this.silent = this.observed = false;
     this.charge = 0;
     this.context.reset();
     this.dataOut.clear();

@@ -4,6 +4,7 @@ import type { Nexus, TargetPort } from '../scsi/command.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { BufferPool } from './buffer-pool.js';
 import type { ChapCredentials } from './chap.js';
+import type { CommandObserver } from './command-observer.js';
 import {
   Connection,
   type ConnectionHost,
@@ -49,6 +50,8 @@ export interface TargetOptions {
   readonly luns: ReadonlyMap<number, LogicalUnit>;
   /** TargetAlias, for people. */
   readonly alias?: string;
+  /** Told of the commands of its logical units, as they run. */
+  readonly observer?: CommandObserver;
 }
 
 const MIB = 1024 * 1024;
@@ -158,14 +161,14 @@ export class IscsiTarget {
    * Offer a target.
    * @throws RangeError for a name that is none, or is taken, or a LUN that is not 0 to 16383
    */
-  add({ name, luns, alias }: TargetOptions): void {
+  add({ name, luns, alias, observer }: TargetOptions): void {
     const lowerCase = name.toLowerCase();
     if (!namePattern.test(lowerCase) || name.length > 223) throw new RangeError(`${name} is no iSCSI name`);
     if (this.#targets.has(lowerCase)) throw new RangeError(`there is a target ${name} already`);
     for (const lun of luns.keys()) {
       if (!Number.isInteger(lun) || lun < 0 || lun > 16383) throw new RangeError(`${lun} is no LUN`);
     }
-    this.#targets.set(lowerCase, new TargetNode(lowerCase, luns, alias));
+    this.#targets.set(lowerCase, new TargetNode(lowerCase, luns, alias, observer));
   }
 
   /** Take a target away: its initiators are asked to log out, and cut off when they do not. */

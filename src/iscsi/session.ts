@@ -1,5 +1,6 @@
 // HOT PATH: scsiCommand() and finish() run for every command.
 import { readUint32, writeUint32 } from '../scsi/big-endian.js';
+import type { LogicalUnit } from '../scsi/logical-unit.js';
 import type { Nexus } from '../scsi/command.js';
 import { encodeSense } from '../scsi/sense-data.js';
 import { senseKey } from '../scsi/sense.js';
@@ -273,8 +274,17 @@ export class Session implements TaskOwner {
     }
     // 0xA0: REPORT LUNS is the target's to answer (SPC-4 6.33), unless the unit's own answer is the same.
     if (task.cdb[0] === 0xa0 && !(unit && target.hasOnlyLunZero)) reportLuns(task, target.luns.keys());
-    else if (unit) unit.submit(task, this.terms.nexus);
+    else if (unit) this.#submit(task, unit);
     else answerForAbsentUnit(task);
+  }
+
+  #submit(task: CommandTask, unit: LogicalUnit): void {
+    const { target, nexus } = this.terms;
+    if (target?.observer) {
+      task.observed = true;
+      target.observer.started(task);
+    }
+    unit.submit(task, nexus);
   }
 
   /** A command completed; called once for each, by CommandTask.complete(). */
@@ -285,6 +295,7 @@ export class Session implements TaskOwner {
     readLength: number | undefined,
   ): void {
     this.#leave(task);
+    if (task.observed) this.terms.target?.observer?.completed(task, status, sense);
     const { charge } = task;
     let kept = false;
     if (!this.closed && !task.silent) kept = this.#respond(task, status, sense, readLength);

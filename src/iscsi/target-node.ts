@@ -1,4 +1,5 @@
 import type { LogicalUnit } from '../scsi/logical-unit.js';
+import type { CommandObserver } from './command-observer.js';
 import type { Session } from './session.js';
 
 /** One iSCSI target (RFC 7143 4.2.5.1): a name, its logical units, and who is logged in. */
@@ -13,6 +14,7 @@ export class TargetNode {
     readonly name: string,
     readonly luns: ReadonlyMap<number, LogicalUnit>,
     readonly alias: string | undefined,
+    readonly observer: CommandObserver | undefined,
   ) {}
 
   /** Whether LUN 0 is all there is: the unit's own REPORT LUNS is right then. */

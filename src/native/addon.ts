@@ -113,7 +113,7 @@ export interface MappedFileHandle {
 
 export interface MappedFileConstructor {
   /**
-   * Open or create a file (mode 0600; a symbolic link is refused), give it that size, and map it. What it held stays,
+   * Open or create a file (mode 0600; a symbolic link, and a file of another user, is refused), give it that size, and map it. What it held stays,
    * as far as it fits; the rest is zeroes.
    * @param size bytes
    */
@@ -184,6 +184,13 @@ export interface NativeBinding {
   pwriteNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
   /** An ArrayBuffer whose first byte is aligned (O_DIRECT). @param size bytes @param alignment bytes, a power of two */
   alignedBuffer(size: number, alignment: number): ArrayBuffer;
+  /** Anonymous memory of its own: zeroes, page-aligned, and taken from the machine page by page as it is written. */
+  pageMemory(size: number): ArrayBuffer;
+  /**
+   * Give pages of pageMemory() back to the machine: they read as zeroes again.
+   * @param offset and length bytes, multiples of 4096
+   */
+  dropPages(memory: ArrayBuffer, offset: number, length: number): void;
 }
 
 /** Of preadNow and pwriteNow (native/file-io.cc). */

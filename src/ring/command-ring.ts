@@ -1,18 +1,9 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
-import {
-  header,
-  mailbox,
-  mailboxFlag,
-  MAILBOX_VERSION,
-  op,
-  OP_ALIGN,
-  OP_MASK,
-  tmr,
-  userFlag,
-} from './abi.js';
+import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr, userFlag } from './abi.js';
 import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
 import { EntryQueue } from './entry-queue.js';
 import type { Journal, SavedEntry } from './journal.js';
+import { readMailbox } from './mailbox.js';
 import { recover } from './recovery.js';
 import type { RingRegion } from './region.js';
 import { writeResponse } from './response-writer.js';
@@ -52,8 +43,17 @@ export interface RingListener {
 
 const CHECK_CONDITION = 0x02;
 
-/** Batches taken in one turn before other work of the event loop gets its turn. */
-const BATCHES_PER_TURN = 16;
+/** How long one turn may take batch after batch before other work of the event loop gets its turn, in milliseconds. */
+const TURN = 1;
+
+/**
+ * Bytes answered after which the kernel is told, though the batch goes on: to let it have them while the next ones are
+ * copied gains more than a doorbell costs.
+ */
+const PUBLISHED_BYTES = 64 * 1024;
+
+/** Cheaper than queueMicrotask(), which makes an AsyncResource. */
+const nextMicrotask = Promise.resolve();
 
 /** The consumer of a TCMU command ring, ABI version 2 (drivers/target/target_core_user.c of Linux 6.1). */
 export class CommandRing implements CommandOwner {
@@ -81,10 +81,15 @@ export class CommandRing implements CommandOwner {
   /** The tail as the kernel knows it. */
   #published: number;
   #inFlight = 0;
+  /** Bytes answered since the kernel was told the tail. */
+  #unpublished = 0;
   #late = 0;
   #state: 'new' | 'running' | 'paused' | 'closed' = 'new';
   #draining = false;
   #scheduled: NodeJS.Immediate | undefined;
+  readonly #drainAgain = (): void => this.#drain(false);
+  /** performance.now() at which this turn of the event loop has had enough. */
+  #turnEnd = 0;
   #broken: RingError | undefined;
   /** While start() takes up what an earlier consumer left: the commands found so far. */
   #resumed: RingCommand[] | undefined;
@@ -100,33 +105,12 @@ export class CommandRing implements CommandOwner {
     this.#bytes = region.views?.bytes ?? new Uint8Array(buffer);
     this.#words = region.views?.words ?? new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
 
-    const version = uint16At(this.#bytes, mailbox.version);
-    this.#flags = uint16At(this.#bytes, mailbox.flags);
-    if ((this.#flags & mailboxFlag.keepBuffer) !== 0) this.releaseBuffer = listener.onRelease;
-    this.#ringOffset = this.#words[mailbox.ringOffset >> 2];
-    this.#ringSize = this.#words[mailbox.ringSize >> 2];
-    this.#tail = this.#words[mailbox.tail >> 2];
-    this.#next = this.#published = this.#tail;
-    if (version !== MAILBOX_VERSION) {
-      throw badMailbox(`the kernel speaks version ${version} of the TCMU ABI, not ${MAILBOX_VERSION}`);
-    }
-    if ((this.#flags & mailboxFlag.outOfOrder) === 0) {
-      throw badMailbox('the kernel takes no completions out of order (Linux 4.6 and later do)');
-    }
-    const end = this.#ringOffset + this.#ringSize;
-    if (
-      this.#ringOffset < mailbox.size ||
-      this.#ringSize === 0 ||
-      (this.#ringOffset | this.#ringSize) % OP_ALIGN !== 0 ||
-      end > buffer.byteLength
-    ) {
-      throw badMailbox(
-        `a ring of ${this.#ringSize} bytes at ${this.#ringOffset} is not inside ${buffer.byteLength} bytes`,
-      );
-    }
-    if (this.#tail >= this.#ringSize || this.#tail % OP_ALIGN !== 0) {
-      throw badMailbox(`tail ${this.#tail} is no entry of a ring of ${this.#ringSize} bytes`);
-    }
+    const { flags, ringOffset, ringSize, tail } = readMailbox(this.#bytes, this.#words);
+    this.#flags = flags;
+    if ((flags & mailboxFlag.keepBuffer) !== 0) this.releaseBuffer = listener.onRelease;
+    this.#ringOffset = ringOffset;
+    this.#ringSize = ringSize;
+    this.#next = this.#tail = this.#published = tail;
     this.#parser = new EntryParser(buffer, this.#ringOffset, this.#ringSize);
   }
 
@@ -190,13 +174,15 @@ export class CommandRing implements CommandOwner {
     clearImmediate(this.#scheduled);
   }
 
-  #drain(): void {
+  /** @param newTurn false where it goes on in a turn of the event loop that has drained before */
+  #drain(newTurn = true): void {
     if (this.#draining || this.#broken || this.#state !== 'running') return;
     this.#draining = true;
+    if (newTurn) this.#turnEnd = performance.now() + TURN;
     try {
-      for (let batch = 0; this.#fetchBatch(); batch++) {
+      while (this.#fetchBatch()) {
         this.#publish();
-        if (batch === BATCHES_PER_TURN) {
+        if (performance.now() > this.#turnEnd) {
           setImmediate(() => this.#drain());
           return;
         }
@@ -208,10 +194,20 @@ export class CommandRing implements CommandOwner {
     }
   }
 
+  /** @returns what was fetched already where the region is gone */
+  #loadHead(): number {
+    try {
+      return this.#region.loadHead();
+    } catch (error) {
+      this.#break(new RingError('REGION_FAILED', (error as Error).message, { cause: error }));
+      return this.#next;
+    }
+  }
+
   /** Fetch all entries up to the head. @returns false where there was none */
   #fetchBatch(): boolean {
     if (this.#broken || this.#state !== 'running') return false;
-    const head = this.#region.loadHead();
+    const head = this.#loadHead();
     if (head === this.#next) return false;
     if (head >= this.#ringSize || head % OP_ALIGN !== 0) {
       this.#break(badEntry(`head ${head} is no entry of a ring of ${this.#ringSize} bytes`));
@@ -394,6 +390,7 @@ export class CommandRing implements CommandOwner {
       }
       this.#skipToCommand();
     }
+    this.#unpublished += command.transferLength;
     if (!expired) this.#pool.push(command);
     this.#finished();
   }
@@ -407,11 +404,18 @@ export class CommandRing implements CommandOwner {
   }
 
   #finished(): void {
-    if (this.#inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
-    if (this.#draining) return;
+    const idle = this.#inFlight === 0;
+    if (idle && this.#idleWaiters.length > 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    const enough = this.#unpublished >= PUBLISHED_BYTES;
+    if (this.#draining) {
+      if (enough) this.#publish();
+      return;
+    }
     // The last one of a batch does not wait for others.
-    if (this.#inFlight === 0) this.#publish();
+    if (idle || enough) this.#publish();
     else this.#scheduled ??= setImmediate(() => this.#publish());
+    // A look at the ring is cheaper than another wake-up. Not at once: the command that ends is still on the stack.
+    if (idle && performance.now() < this.#turnEnd) void nextMicrotask.then(this.#drainAgain);
   }
 
   /** CommandOwner: a verb whose command was answered with expire() is done. */
@@ -449,8 +453,11 @@ export class CommandRing implements CommandOwner {
   }
 
   #publish(): void {
-    clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
+    if (this.#scheduled !== undefined) {
+      clearImmediate(this.#scheduled);
+      this.#scheduled = undefined;
+    }
+    this.#unpublished = 0;
     if (this.#tail === this.#published || this.#broken || this.#state === 'closed') return;
     this.#tellTail();
   }

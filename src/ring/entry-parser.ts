@@ -71,6 +71,7 @@ export class EntryParser {
       }
       if (length > 0) buffer.add(this.#segments.view(base, length));
     }
+    buffer.end();
     return undefined;
   }
 }

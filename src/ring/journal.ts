@@ -1,5 +1,5 @@
 // HOT PATH: record() and commit() run for every command; they allocate nothing.
-import { OP_ALIGN, response } from './abi.js';
+import { COMMAND_ENTRY_MIN, OP_ALIGN, response } from './abi.js';
 import type { JournalMemory } from './journal-memory.js';
 import {
   CHUNK,
@@ -144,6 +144,49 @@ export class Journal {
       return 'the journal is of a ring of another size';
     }
     return undefined;
+  }
+
+  /**
+   * Whether it points anywhere that it cannot: the file has been in the hands of others. What it says of commands that
+   * do exist may be wrong all the same.
+   */
+  get isDamaged(): boolean {
+    return !this.#isRedoSound() || !this.#areSavedSound();
+  }
+
+  #isRedoSound(): boolean {
+    const words = this.#words;
+    const slot = words[word.slot];
+    if (slot === NONE) return true;
+    if (!this.#isPosition(slot & ~(PLAIN | SECOND))) return false;
+    if ((slot & PLAIN) !== 0) return true;
+    const body = slot & SECOND ? word.secondRedo : word.redo;
+    const senseLength = words[body + redo.senseLength];
+    const chunk = words[body + redo.chunk];
+    const position = words[body + redo.position];
+    return (
+      senseLength >= NONE &&
+      senseLength <= response.senseSize &&
+      chunk >= NONE &&
+      chunk < this.#chunks &&
+      (position === NONE || this.#isPosition(position))
+    );
+  }
+
+  #areSavedSound(): boolean {
+    for (let chunk = 0; chunk < this.#chunks; chunk++) {
+      if (this.#words[this.#directory + chunk] === 0) continue;
+      const record = this.#area + chunk * WORDS_A_CHUNK;
+      const length = this.#words[record + saved.length];
+      const fits = length >= COMMAND_ENTRY_MIN && chunk + chunksFor(length) <= this.#chunks;
+      if (!fits || length > this.#ringSize || !this.#isPosition(this.#words[record + saved.position]))
+        return false;
+    }
+    return true;
+  }
+
+  #isPosition(position: number): boolean {
+    return position >= 0 && position < this.#ringSize && position % OP_ALIGN === 0;
   }
 
   get tail(): number {

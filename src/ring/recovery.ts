@@ -1,4 +1,4 @@
-import { COMMAND_ENTRY_MIN, header, op, OP_ALIGN, OP_MASK } from './abi.js';
+import { header, op, OP_ALIGN, OP_MASK } from './abi.js';
 import { commandIdAt } from './entry-parser.js';
 import type { Journal, Redo, SavedEntry } from './journal.js';
 import { writeResponse } from './response-writer.js';
@@ -90,6 +90,8 @@ function examine(journal: Journal, ring: RingState, entries: readonly Entry[]): 
   }
   if (journal.isIncomplete) return lost('the journal had no room for all commands that were overtaken');
 
+  if (journal.isDamaged) return lost('the journal is damaged');
+
   let tail = journal.tail;
   let first = entries.findIndex(({ position }) => position === tail);
   if (first < 0) {
@@ -108,9 +110,6 @@ function examine(journal: Journal, ring: RingState, entries: readonly Entry[]): 
   const open = entries.slice(first);
   journal.sweepMarks(new Set(open.map(({ position }) => position)));
   let saved = journal.loadSaved();
-  if (saved.some(({ length }) => length < COMMAND_ENTRY_MIN || length > ring.ringSize)) {
-    return lost('the journal is damaged');
-  }
   const at = open.at(0);
   if (at?.isCommand && !journal.isFinished(at.position)) {
     // Saved, but not overwritten yet.

@@ -1,19 +1,26 @@
 // HOT PATH: commands are pooled; nothing here allocates unless a handler asks for the signal or a hold.
 import { KeptBuffer, type BufferOwner, type Hold } from './kept-buffer.js';
 
-/** Buffers of one direction, filled anew for each command. */
+/** Buffers of one direction, filled anew for each command: begin(), add() for each, end(). */
 export class RingBuffer {
   readonly segments: Uint8Array[] = [];
   byteLength = 0;
+  #count = 0;
 
-  clear(): void {
-    this.segments.length = 0;
+  begin(): void {
+    this.#count = 0;
     this.byteLength = 0;
   }
 
   add(segment: Uint8Array): void {
-    this.segments.push(segment);
+    this.segments[this.#count++] = segment;
     this.byteLength += segment.length;
+  }
+
+  end(): void {
+    // An array that is emptied loses its memory, and the next segment would allocate it again: so only where the
+    // number changes, which it seldom does.
+    if (this.segments.length !== this.#count) this.segments.length = this.#count;
   }
 }
 
@@ -129,8 +136,8 @@ export class RingCommand {
     this.keptBuffer = false;
     this.bidirectional = false;
     this.context.reset();
-    this.dataOut.clear();
-    this.bidiDataIn.clear();
+    this.dataOut.begin();
+    this.bidiDataIn.begin();
   }
 
   /** Tell the handler, through the context's signal, that nobody waits for the outcome. It still completes. */

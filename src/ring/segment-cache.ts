@@ -3,6 +3,8 @@
 /** Slots; the data area's blocks are pages, and the lowest ones are used again and again. */
 const SLOTS = 4096;
 const PAGE_SHIFT = 12;
+/** How far apart segments of one block are whose lengths differ by a page: odd, so that they spread over all slots. */
+const LENGTH_STRIDE = 389;
 
 /**
  * Views of the data area. Making one costs ten times what finding it again does, and is all that the garbage
@@ -18,7 +20,8 @@ export class SegmentCache {
 
   /** A view of `length` bytes at `offset` of the region; both were checked. */
   view(offset: number, length: number): Uint8Array {
-    const slot = (offset >>> PAGE_SHIFT) & (SLOTS - 1);
+    // By the length too: one block begins short and long segments in turns.
+    const slot = ((offset >>> PAGE_SHIFT) + Math.imul(length >>> PAGE_SHIFT, LENGTH_STRIDE)) & (SLOTS - 1);
     const cached = this.#views[slot];
     if (cached !== undefined && cached.byteOffset === offset && cached.length === length) return cached;
     return (this.#views[slot] = new Uint8Array(this.#buffer, offset, length));

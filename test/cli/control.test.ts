@@ -90,8 +90,8 @@ describe('the command line over a running daemon', () => {
   it('lists devices, for people and for programs', async () => {
     const [people, programs] = await Promise.all([lunette('ls', '--control', rig.path), run('ls', '--json')]);
     expect(people).to.include({ status: 0, stderr: '' });
-    expect(people.stdout).to.match(/^DEVICE +STATE +HANDLER +SIZE +IN FLIGHT$/m);
-    expect(people.stdout).to.match(/^user_0\/disk2 +serving +test +1 MiB +0$/m);
+    expect(people.stdout).to.match(/^DEVICE +TRANSPORT +STATE +HANDLER +SIZE +IN FLIGHT$/m);
+    expect(people.stdout).to.match(/^user_0\/disk2 +TCMU +serving +test +1 MiB +0$/m);
     const names = (JSON.parse(programs.stdout) as { name: string }[]).map(({ name }) => name);
     expect(names).to.deep.equal(['user_0/disk1', 'user_1/disk1', 'user_0/disk2']);
   });
@@ -103,7 +103,7 @@ describe('the command line over a running daemon', () => {
       inProcess('stats', '--control', empty.path),
     ]);
     await empty.close();
-    expect(people.stdout).to.match(/no TCMU device.*targetcli/);
+    expect(people.stdout).to.match(/no device.*targetcli/);
     expect(programs.stdout).to.match(/no device/);
   });
 

@@ -23,9 +23,9 @@ describe('a take-over', () => {
   const host: TakeOverHost = {
     refusal: () => refusal,
     withdraw: async () => void events.push('withdraw'),
-    handOver: async () => {
-      events.push('handOver');
-      return { 'user_0/a': 1000 };
+    handOver: async (device) => {
+      events.push(`handOver ${device}`);
+      return device === 'user_0/a' ? 1000 : undefined;
     },
     goOn: async () => {
       events.push('goOn');
@@ -58,10 +58,18 @@ describe('a take-over', () => {
     const predecessor = await meet();
     await predecessor.withdraw();
     expect(existsSync(path)).to.equal(false);
-    expect(await predecessor.handOver()).to.deep.equal({ 'user_0/a': 1000 });
+    expect(await predecessor.handOver()).to.equal(undefined);
+    expect(await predecessor.handOver('user_0/a')).to.equal(1000);
+    expect(await predecessor.handOver('user_0/b')).to.equal(undefined);
     predecessor.done();
     await leaves.promise;
-    expect(events).to.deep.equal(['withdraw', 'handOver', 'left true']);
+    expect(events).to.deep.equal([
+      'withdraw',
+      'handOver undefined',
+      'handOver user_0/a',
+      'handOver user_0/b',
+      'left true',
+    ]);
   });
 
   it('is of no daemon where none listens', async () => {
@@ -82,7 +90,7 @@ describe('a take-over', () => {
     it(`that fails after ${steps} of its steps has the old daemon go on`, async () => {
       const predecessor = await meet();
       await predecessor.withdraw();
-      if (steps === 2) await predecessor.handOver();
+      if (steps === 2) await predecessor.handOver('user_0/a');
       predecessor.close();
       await goesOn.promise;
       expect(events.at(-1)).to.equal('goOn');
@@ -116,6 +124,43 @@ describe('a take-over', () => {
       await new Promise(setImmediate);
     }
     expect(events).to.deep.equal([]);
+  });
+
+  it('survives whoever says anything and leaves at any time', async () => {
+    const step = JSON.stringify({ step: 'withdraw' });
+    const garbage = [
+      Buffer.alloc(2 * 1024 * 1024, 'x'),
+      Buffer.alloc(2 * 1024 * 1024, '{}\n'),
+      Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a, 0x00, 0x0a]),
+      // The newline is missing.
+      Buffer.from(step),
+      Buffer.from(`${'['.repeat(100_000)}\n`),
+      Buffer.from('{"step":"__proto__"}\n{"step":{"toString":1}}\n'),
+    ];
+    for (const bytes of garbage) {
+      const socket = connect(path).on('error', () => undefined);
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.on('data', () => undefined);
+      socket.write(bytes);
+      // The long ones are not waited for: the daemon hangs up.
+      if (bytes.length < 2 ** 20) socket.destroySoon();
+      await closed;
+    }
+    expect(events).to.deep.equal([]);
+    // The one before is forgotten as soon as its connection is closed at this end, too.
+    let predecessor: Predecessor;
+    for (;;) {
+      predecessor = await meet();
+      const refused = await predecessor.withdraw().then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      if (refused === undefined) break;
+      expect(refused.message).to.match(/under way|hung up/);
+    }
+    expect(events).to.deep.equal(['withdraw']);
+    predecessor.close();
+    await goesOn.promise;
   });
 
   it('says so where the old daemon dies', async () => {

@@ -101,7 +101,30 @@ describe('take-over and hot reload under load', () => {
     process.stdout.write(`${histogram('take-overs of a device', stalls)}\n`);
   });
 
-  it('goes on as before where the new daemon fails after it was handed everything', async () => {
+  it('takes back what it handed over to a daemon that dies, and no initiator notices', async () => {
+    const load = new Load(raw.path);
+    writeFileSync(module, source(0, 'await new Promise(() => undefined);'));
+    const before = daemon.log.length;
+    const next = spawn(
+      process.execPath,
+      ['dist/cli/main.js', 'serve', '--take-over', '--log-level', 'warn', '--handler', module],
+      { stdio: 'ignore' },
+    );
+    await until(
+      `${raw.name} being handed over`,
+      () => daemon.log.slice(before).some(({ msg }) => msg.includes(`/${raw.name}: closed`)),
+      60_000,
+    );
+    writeFileSync(module, source(0));
+    next.kill('SIGKILL');
+    await until('the old daemon to serve it again', () =>
+      daemon.log.slice(before).some(({ msg }) => msg.includes(`/${raw.name}: serving`)),
+    );
+    await filesAreRight();
+    await load.end();
+  });
+
+  it('goes on as before where the new daemon cannot serve all that it should', async () => {
     const load = new Load(raw.path);
     const refused = await Daemon.refused([
       '--handler',

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { mailbox } from '../../src/ring/abi.js';
 import { CommandRing } from '../../src/ring/command-ring.js';
-import { word } from '../../src/ring/journal-layout.js';
+import { CHUNK, word } from '../../src/ring/journal-layout.js';
 import { JournalMemory } from '../../src/ring/journal-memory.js';
 import { Journal } from '../../src/ring/journal.js';
 import type { RecoveryOutcome } from '../../src/ring/resumption.js';
@@ -202,5 +203,34 @@ describe('a ring with a journal', () => {
     new DataView(succession.region.buffer).setUint32(mailbox.head, 12, true);
     succession.serve();
     expect(succession.reasons.join()).to.match(/head 12/);
+  });
+
+  it('survives whatever has become of its journal', () => {
+    const header = fc.integer({ min: 0, max: word.headerSize - 1 });
+    // Directory and saved entries are at the end, marks before them.
+    const rest = fc.integer({ min: word.headerSize, max: succession.words.length - 1 });
+    const first = succession.words.length - (2 * 1024 * 1024) / 4 - (2 * 1024 * 1024) / CHUNK;
+    const saved = fc.integer({ min: first, max: first + (2 * 1024 * 1024) / CHUNK + 128 });
+    const value = fc.oneof(
+      fc.integer({ min: -2, max: 130 }),
+      fc.integer({ min: 0, max: 64 }).map((n) => n * SMALL_ENTRY),
+      fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+    );
+    const damage = fc.array(fc.tuple(fc.oneof(header, header, rest, saved, saved), value), { minLength: 1 });
+    fc.assert(
+      fc.property(damage, fc.constantFrom(0, 1, 2), (words, answered) => {
+        succession = new Succession();
+        const { recorder } = succession.serve();
+        for (const id of [1, 2, 3, 4]) succession.region.command(id);
+        succession.region.wake();
+        for (let n = 0; n < answered; n++) recorder.commands[3 - n].complete(2, new Uint8Array(18));
+        for (const [index, changed] of words) succession.words[index] = changed;
+        const { outcome, recorder: next } = succession.serve();
+        // It is broken, or it is known what became of the commands, and those that go on can be answered.
+        expect(next.broken.length > 0 || outcome !== undefined).to.equal(true);
+        for (const command of next.commands) command.complete(0);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });

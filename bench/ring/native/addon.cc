@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "adopt-descriptor.h"
 #include "consumer.h"
 #include "generator.h"
 
@@ -39,6 +40,7 @@ Load LoadOf(const Napi::Object& object) {
   load.copies = object.Get("copies").ToBoolean();
   load.wakeEach = object.Get("wakeEach").ToBoolean();
   load.spin = static_cast<std::uint64_t>(Number(object, "spinMicroseconds") * 1e3);
+  load.cpu = static_cast<int>(Number(object, "cpu"));
   return load;
 }
 
@@ -60,6 +62,7 @@ Napi::Object ToObject(Napi::Env env, const Outcome& outcome) {
   object.Set("cpuSeconds", static_cast<double>(outcome.cpuTime) / 1e9);
   object.Set("p50", Percentile(outcome.latencies, 0.5));
   object.Set("p99", Percentile(outcome.latencies, 0.99));
+  object.Set("longestGap", static_cast<double>(outcome.longestGap) / 1e3);
   object.Set("stalled", outcome.stalled);
   return object;
 }
@@ -117,7 +120,8 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
                                                : Storage::kFile;
     try {
       consumer_ = std::make_unique<Consumer>(DescriptorsOf(info[0]), kind,
-                                             static_cast<std::uint64_t>(Number(options, "diskBytes")), path);
+                                             static_cast<std::uint64_t>(Number(options, "diskBytes")), path,
+                                             static_cast<int>(Number(options, "cpu")));
     } catch (const std::runtime_error& error) {
       throw Napi::Error::New(info.Env(), error.what());
     }
@@ -129,9 +133,14 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
   std::unique_ptr<Consumer> consumer_;
 };
 
+void Pin(const Napi::CallbackInfo& info) { PinThread(info[0].As<Napi::Number>().Int32Value()); }
+
 Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("pin", Napi::Function::New(env, Pin, "pin"));
   exports.Set("Generator", GeneratorHandle::Define(env));
   exports.Set("Consumer", ConsumerHandle::Define(env));
+  exports.Set("adopt", Napi::Function::New(env, AdoptDescriptor, "adopt"));
+  exports.Set("release", Napi::Function::New(env, ReleaseDescriptor, "release"));
   return exports;
 }
 

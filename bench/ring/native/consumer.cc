@@ -19,7 +19,7 @@ constexpr std::uint8_t kCheckCondition = 0x02;
 }  // namespace
 
 Consumer::Consumer(const Descriptors& descriptors, Storage storage, std::uint64_t diskBytes,
-                   const std::string& path)
+                   const std::string& path, int cpu)
     : ring_(descriptors), storage_(storage), diskBytes_(diskBytes), tail_(ring_.LoadTail()) {
   if (storage == Storage::kMemory) {
     void* memory =
@@ -30,7 +30,10 @@ Consumer::Consumer(const Descriptors& descriptors, Storage storage, std::uint64_
     file_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
     if (file_ < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
   }
-  thread_ = std::thread([this] { Serve(); });
+  thread_ = std::thread([this, cpu] {
+    PinThread(cpu);
+    Serve();
+  });
 }
 
 Consumer::~Consumer() {

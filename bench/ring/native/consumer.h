@@ -26,8 +26,9 @@ enum class Storage {
  */
 class Consumer {
  public:
-  /** Throws std::runtime_error. @param path of a file with the disk's size, for kFile */
-  Consumer(const Descriptors& descriptors, Storage storage, std::uint64_t diskBytes, const std::string& path);
+  /** Throws std::runtime_error. @param path of a file with the disk's size, for kFile @param cpu as PinThread's */
+  Consumer(const Descriptors& descriptors, Storage storage, std::uint64_t diskBytes, const std::string& path,
+           int cpu);
   ~Consumer();
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;

@@ -197,6 +197,7 @@ bool Generator::Wait(const Load& load) {
 }
 
 Outcome Generator::Run(const Load& load) {
+  PinThread(load.cpu);
   Outcome outcome;
   outcome.latencies.reserve(1 << 20);
   slots_.resize(load.depth);
@@ -226,7 +227,9 @@ Outcome Generator::Run(const Load& load) {
       outcome.stalled = true;
       break;
     }
+    const std::uint64_t before = now;
     now = Now();
+    outcome.longestGap = std::max(outcome.longestGap, now - before);
     if (load.duration != 0 && now - start >= load.duration) ending = true;
     Complete(load, outcome);
   }

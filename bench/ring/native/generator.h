@@ -32,6 +32,8 @@ struct Load {
   bool wakeEach;
   /** Nanoseconds to look for completions before sleeping. */
   std::uint64_t spin;
+  /** Where the generator runs; negative: anywhere. */
+  int cpu;
 };
 
 struct Outcome {
@@ -47,6 +49,8 @@ struct Outcome {
   std::uint64_t cpuTime = 0;
   /** Latencies of a sample of the commands, nanoseconds. */
   std::vector<std::uint32_t> latencies;
+  /** The longest time in which nothing was answered, nanoseconds. */
+  std::uint64_t longestGap = 0;
   /** Nothing was answered for seconds: the run was given up. */
   bool stalled = false;
 };

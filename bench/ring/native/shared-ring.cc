@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +49,14 @@ void AwaitSignal(int fd, int milliseconds) {
   if (::poll(&entry, 1, milliseconds) <= 0) return;
   std::uint64_t count;
   [[maybe_unused]] const ssize_t size = ::read(fd, &count, sizeof count);
+}
+
+void PinThread(int cpu) {
+  if (cpu < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  ::sched_setaffinity(0, sizeof set, &set);
 }
 
 std::uint64_t Now() { return Clock(CLOCK_MONOTONIC); }

@@ -72,6 +72,12 @@ void Signal(int fd);
  */
 void AwaitSignal(int fd, int milliseconds);
 
+/**
+ * Keep the calling thread on one CPU. Without that the scheduler may put generator and consumer, which wake each other
+ * all the time, on the same one, and what is measured is how they take turns. @param cpu nothing happens where negative
+ */
+void PinThread(int cpu);
+
 /** CLOCK_MONOTONIC, in nanoseconds. */
 std::uint64_t Now();
 

@@ -25,6 +25,7 @@ export class LocalDevice implements ControlDevice {
     return {
       name,
       state,
+      transport: 'tcmu',
       handler: subtype,
       size: disk.size,
       inFlight,

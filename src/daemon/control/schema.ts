@@ -13,14 +13,17 @@ const deviceName = z
   .string()
   .min(1)
   .max(512)
-  .describe('HBA/NAME, as `user_0/disk1`, or NAME alone where one device has it');
+  .describe('HBA/NAME as `lunette ls` has it, `user_0/disk1`, or NAME alone where one device has it');
 const oneDevice = z.strictObject({ device: deviceName });
 const nothing = z.strictObject({});
 
 export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error']);
 
 export const deviceSummarySchema = z.object({
-  name: z.string().describe('HBA/NAME'),
+  name: z.string().describe('HBA/NAME; export/HANDLER.N of a disk of --export'),
+  transport: z
+    .enum(['tcmu', 'iscsi'])
+    .describe('how its commands come: LIO and TCMU, or the embedded iSCSI target alone'),
   state: z.string().describe('new, serving, paused, broken, restarting, closing or closed'),
   handler: z.string().describe('subtype of the handler that serves it'),
   size: count.describe('capacity in bytes'),
@@ -29,7 +32,9 @@ export const deviceSummarySchema = z.object({
 
 export const deviceDetailsSchema = deviceSummarySchema.extend({
   config: z.string().describe('SUBTYPE/CFGSTRING'),
-  path: z.string().describe('character device of the ring'),
+  path: z
+    .string()
+    .describe('character device of the ring; URLs of a disk that the embedded iSCSI target alone has'),
   blockSize: count.describe('logical block length in bytes'),
   readOnly: z.boolean(),
   thin: z.boolean().describe('logical blocks can be unmapped'),

@@ -32,6 +32,13 @@ export interface DeviceHost extends ControlDevice {
   /** The same for one whose code comes from the module `origin`; no outcome for any other. */
   reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]>;
   setLogLevel(level: LogLevelName): void;
+  /**
+   * Drain and close the device, so that others may open it, and have its commands wait as shortly as can be. What
+   * served it may still be there; close() ends it. Never rejects.
+   * @param drainTimeout milliseconds
+   * @returns when commands began to wait, in milliseconds since the epoch
+   */
+  release(drainTimeout?: number): Promise<number>;
   /** Drain and close the device; what served it is gone. Idempotent; never rejects. @param drainTimeout milliseconds */
   close(drainTimeout?: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { HandlerRegistry } from '../../handlers/registry.js';
+import { endsWithin } from '../../device/patience.js';
 import { isolationOf } from '../../handlers/cfgstring.js';
 import type { CopyManager } from '../../scsi/copy-manager.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
@@ -8,6 +9,7 @@ import type { Logger, LogFormat } from '../log.js';
 import { isForPeople } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
 import type { LogLevelName } from '../control/schema.js';
+import { prepareDevice } from '../prepare-device.js';
 import type { Reloader } from '../reload.js';
 import type { DeviceHost } from './device-host.js';
 import { Gate } from './gate.js';
@@ -85,8 +87,12 @@ export class DeviceHosts {
     return registry.canBeLoaded(tcmu.subtype) ? wanted : 'none';
   }
 
-  /** Have hosts ready for devices that are about to come. */
-  async prepare(devices: readonly TcmuDevice[]): Promise<void> {
+  /**
+   * Have hosts ready for devices that are about to come.
+   * @param patience milliseconds to wait for the slowest
+   */
+  async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    const first: Partial<Record<Isolation, TcmuDevice>> = {};
     for (const device of devices) {
       let isolation: Isolation;
       try {
@@ -95,10 +101,22 @@ export class DeviceHosts {
         // Said when it is opened.
         continue;
       }
+      first[isolation] ??= device;
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
-    const all = this.#all();
-    await Promise.allSettled(all.map(({ ready }) => ready));
+    const { registry, settings, log } = this.#options;
+    if (first.none) await prepareDevice(first.none, registry, settings, log);
+    const prepared: Promise<void>[] = [];
+    for (const isolation of ['thread', 'process'] as const) {
+      const tcmu = first[isolation];
+      if (!tcmu) continue;
+      // The spare one too: it would start while devices are being opened.
+      this.#waiting[isolation].push(this.#connect(isolation));
+      for (const connection of this.#waiting[isolation]) {
+        prepared.push(connection.ready.then(() => connection.call('prepare', { tcmu })));
+      }
+    }
+    await endsWithin(patience, Promise.allSettled(prepared));
   }
 
   #all(): HostConnection[] {

@@ -1,9 +1,11 @@
+import { Steps } from '../../device/steps.js';
 import type { TraceBatch } from '../../device/command-trace.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
+import { prepareDevice } from '../prepare-device.js';
 import { Reloader, type ServedDevice } from '../reload.js';
 import { plainError, type HostCalls, type HostedState } from './protocol.js';
 
@@ -47,6 +49,11 @@ export class HostedDevice implements Implementation {
     return { details: control.details(), holdsData: device.disk.handOver !== undefined };
   }
 
+  async prepare({ tcmu }: { tcmu: TcmuDevice }): Promise<void> {
+    const { registry, settings, log } = this.#options;
+    await prepareDevice(tcmu, registry, settings, log);
+  }
+
   async open({ tcmu, paused, writeCache, logLevel }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
     const { registry, settings, log } = this.#options;
     // It may have been started long ago.
@@ -55,7 +62,10 @@ export class HostedDevice implements Implementation {
     const device = await openDevice(tcmu, configfs, registry, settings, log);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
     this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
+    const steps = new Steps();
     device.start();
+    steps.done('first commands');
+    log.debug(`${device.name}: started: ${steps.toString()}`);
     if (paused) await device.quiesce();
     return this.#report();
   }
@@ -131,6 +141,10 @@ export class HostedDevice implements Implementation {
 
   logLevel({ level }: Parameters<HostCalls['logLevel']>[0]): void {
     this.#options.log.level = level;
+  }
+
+  async flush({ patience }: { patience: number }): Promise<void> {
+    await this.#open.device.flush(patience);
   }
 
   async close({ drainTimeout }: { drainTimeout?: number }): Promise<void> {

@@ -102,6 +102,13 @@ export class InProcessHost implements DeviceHost {
     // Its log is the daemon's own.
   }
 
+  async release(drainTimeout = 10_000): Promise<number> {
+    await this.#device.flush(drainTimeout);
+    const since = performance.timeOrigin + performance.now();
+    await this.#device.close(drainTimeout);
+    return since;
+  }
+
   close(drainTimeout?: number): Promise<void> {
     return this.#device.close(drainTimeout);
   }

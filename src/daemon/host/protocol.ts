@@ -62,6 +62,8 @@ export interface PlainOutcome {
 
 /** The calls: their parameters and results. */
 export interface HostCalls {
+  /** Be ready to open such a device, without touching it. */
+  prepare(parameters: { tcmu: TcmuDevice }): void;
   /** Open the device and serve it. */
   open(parameters: {
     tcmu: TcmuDevice;
@@ -84,6 +86,7 @@ export interface HostCalls {
   };
   trace(parameters: { on: boolean }): void;
   logLevel(parameters: { level: LogLevelName }): void;
+  flush(parameters: { patience: number }): void;
   close(parameters: { drainTimeout?: number }): void;
 }
 

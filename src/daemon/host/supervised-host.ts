@@ -34,14 +34,19 @@ export interface SupervisedHostOptions {
   readonly restartAfter?: number;
   /** How long a handler may take to open its disk; milliseconds. Default OPEN_TIMEOUT. */
   readonly openTimeout?: number;
+  /** Milliseconds that a host has to load handlers, and to answer in beyond openTimeout. Default 30 000 and 5 000. */
+  readonly patience?: { readonly load?: number; readonly answer?: number };
 }
 
 /** Milliseconds for which a device may be held by a host that has just died, and from try to try. */
 const BUSY_PATIENCE = 2000;
 const BUSY_WAIT = 20;
 
+/** Milliseconds that a host may take to start and to load its handlers. */
+const LOAD_TIMEOUT = 30_000;
+
 /** Milliseconds that a host has to answer in, beyond the time its handler may take: it has that end itself. */
-const OPEN_PATIENCE = 2000;
+const OPEN_PATIENCE = 5000;
 
 /** Milliseconds that a host may take to close its device, beyond the time its commands have. */
 const CLOSE_PATIENCE = 5000;
@@ -79,6 +84,7 @@ export class SupervisedHost implements DeviceHost {
   // What a new host is told.
   #paused = false;
   #writeCache: boolean | undefined;
+  #releasing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
 
@@ -131,16 +137,15 @@ export class SupervisedHost implements DeviceHost {
       },
     };
     try {
-      const { openTimeout = OPEN_TIMEOUT } = this.#options;
-      const patience = openTimeout + OPEN_PATIENCE;
-      if (!(await endsWithin(patience, connection.ready))) {
-        throw notInTime('its host had not loaded the handlers', patience);
+      const { openTimeout = OPEN_TIMEOUT, patience = {} } = this.#options;
+      const { load = LOAD_TIMEOUT, answer = OPEN_PATIENCE } = patience;
+      if (!(await endsWithin(load, connection.ready))) {
+        throw notInTime('its host had not loaded the handlers', load);
       }
       // A check and an opening.
+      const limit = 2 * openTimeout + answer;
       const opening = this.#openDevice(connection);
-      if (!(await endsWithin(openTimeout + patience, opening))) {
-        throw notInTime('its host had not opened it', openTimeout + patience);
-      }
+      if (!(await endsWithin(limit, opening))) throw notInTime('its host had not opened it', limit);
       this.#state = await opening;
       if (this.#listeners.size > 0) await connection.call('trace', { on: true });
     } catch (error) {
@@ -168,7 +173,7 @@ export class SupervisedHost implements DeviceHost {
         });
       } catch (error) {
         const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
-        if (!isBusy || connection.hasEnded || performance.now() > giveUp || this.#closing) throw error;
+        if (!isBusy || connection.hasEnded || performance.now() > giveUp || this.#releasing) throw error;
       }
       await delay(BUSY_WAIT);
     }
@@ -181,7 +186,7 @@ export class SupervisedHost implements DeviceHost {
     this.#watch = setInterval(
       () => {
         const silence = performance.now() - this.#lastBeat;
-        if (silence < restartAfter || this.#closing) return;
+        if (silence < restartAfter || this.#releasing) return;
         this.#log.error(
           { device: this.name },
           `${this.name}: its host has not answered for ${silence.toFixed(0)} ms: ended`,
@@ -194,7 +199,7 @@ export class SupervisedHost implements DeviceHost {
   }
 
   #died(connection: HostConnection, reason: string): void {
-    if (this.#connection !== connection || this.#closing) return;
+    if (this.#connection !== connection || this.#releasing) return;
     this.#isOpen = false;
     clearInterval(this.#watch);
     if (this.#statistics) this.#past = addStatistics(this.#past, this.#statistics);
@@ -216,7 +221,7 @@ export class SupervisedHost implements DeviceHost {
   async #restart(wait: number): Promise<void> {
     for (;;) {
       await delay(wait, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      if (this.#closing) return;
+      if (this.#releasing) return;
       try {
         await this.#start();
         this.#restarts++;
@@ -227,7 +232,7 @@ export class SupervisedHost implements DeviceHost {
         );
         return;
       } catch (error) {
-        if (this.#closing) return;
+        if (this.#releasing) return;
         wait = this.#backOff.died(0);
         this.#log.error(
           { device: this.name },
@@ -254,7 +259,7 @@ export class SupervisedHost implements DeviceHost {
     const { details } = this.#state;
     return {
       ...details,
-      ...(!this.#isOpen && { state: this.#closing ? 'closed' : 'restarting' }),
+      ...(!this.#isOpen && { state: this.#releasing ? 'closed' : 'restarting' }),
       isolation: this.isolation,
       pid: this.#connection?.pid,
       restarts: this.#restarts,
@@ -334,29 +339,53 @@ export class SupervisedHost implements DeviceHost {
     if (batch.ended) this.#listeners.clear();
   }
 
+  async release(drainTimeout = 10_000): Promise<number> {
+    // Where it dies under it, there is nothing left to be flushed.
+    await this.#call('flush', { patience: drainTimeout }).catch(() => undefined);
+    const since = performance.timeOrigin + performance.now();
+    await this.#letGo(drainTimeout);
+    return since;
+  }
+
+  #letGo(drainTimeout: number): Promise<void> {
+    return (this.#releasing ??= this.#release(drainTimeout));
+  }
+
+  async #release(drainTimeout: number): Promise<void> {
+    clearInterval(this.#watch);
+    this.#stop.abort();
+    const connection = this.#connection;
+    if (!connection) return;
+    const closed = this.#isOpen && (await this.#closeDevice(connection, drainTimeout));
+    this.#isOpen = false;
+    this.#traced({ commands: [], dropped: 0, ended: true });
+    if (!closed) await this.#end(connection);
+  }
+
+  /** @returns whether its host has closed it */
+  async #closeDevice(connection: HostConnection, drainTimeout: number): Promise<boolean> {
+    try {
+      // Draining, then the flush and the close of the disk, have so much time each.
+      const closed = connection.call('close', { drainTimeout });
+      if (await endsWithin(3 * drainTimeout + CLOSE_PATIENCE, closed)) return true;
+      this.#log.error({ device: this.name }, `${this.name}: its host does not close it, and is ended`);
+    } catch {
+      // It died: the next one goes on from the journal.
+    }
+    return false;
+  }
+
   close(drainTimeout = 10_000): Promise<void> {
     return (this.#closing ??= this.#close(drainTimeout));
   }
 
   async #close(drainTimeout: number): Promise<void> {
-    clearInterval(this.#watch);
-    this.#stop.abort();
+    await this.#letGo(drainTimeout);
+    if (this.#connection) await this.#end(this.#connection);
     this.#options.onClose?.();
-    const connection = this.#connection;
-    if (!connection) return;
-    if (this.#isOpen) {
-      try {
-        // Draining, then the flush and the close of the disk, have so much time each.
-        const closed = connection.call('close', { drainTimeout });
-        if (!(await endsWithin(3 * drainTimeout + CLOSE_PATIENCE, closed))) {
-          this.#log.error({ device: this.name }, `${this.name}: its host does not close it, and is ended`);
-        }
-      } catch {
-        // It died: the next one goes on from the journal.
-      }
-    }
-    this.#isOpen = false;
-    this.#traced({ commands: [], dropped: 0, ended: true });
+  }
+
+  async #end(connection: HostConnection): Promise<void> {
     const killed = connection.kill();
     // It has nothing of the device yet.
     if (!connection.hasStarted) return;

@@ -1,50 +1,23 @@
-// HOT PATH: read and write run for each command. Whole chunks and pages are copied without making a view.
+// HOT PATH: read and write run for each command. Nothing is allocated where a read is aligned to its length.
 import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
 import { appendExtent } from '../extents.js';
 import { formatSize } from '../options.js';
+import { PAGE_SIZE, Slab, SLAB_SIZE } from './slab.js';
 
-/** The unit of allocation, in bytes. */
-export const PAGE_SIZE = 64 * 1024;
-
-/** Views of this length, in bytes, are kept for reading parts of a page. */
-const CHUNK_SIZE = 4096;
+export { PAGE_SIZE };
 
 /** How many pages one call of `extents` looks at: a bound to the time it takes. */
 const EXTENT_PAGES = 65536;
 
-class Page {
-  readonly bytes = new Uint8Array(PAGE_SIZE);
-  /** Made when a part of the page is first read. */
-  #chunks: Uint8Array[] | undefined;
-
-  get chunks(): Uint8Array[] {
-    return (this.#chunks ??= Array.from({ length: PAGE_SIZE / CHUNK_SIZE }, (_, index) =>
-      this.bytes.subarray(index * CHUNK_SIZE, (index + 1) * CHUNK_SIZE),
-    ));
-  }
-
-  /** Copy `length` bytes from `within` this page to `target` at `at`. */
-  copyTo(target: Uint8Array, at: number, within: number, length: number): void {
-    if (length === PAGE_SIZE) {
-      target.set(this.bytes, at);
-    } else if (within % CHUNK_SIZE === 0 && length % CHUNK_SIZE === 0) {
-      const { chunks } = this;
-      const first = within / CHUNK_SIZE;
-      for (let done = 0; done < length; done += CHUNK_SIZE) {
-        target.set(chunks[first + done / CHUNK_SIZE], at + done);
-      }
-    } else {
-      target.set(this.bytes.subarray(within, within + length), at);
-    }
-  }
-}
+const PAGES_A_SLAB = SLAB_SIZE / PAGE_SIZE;
 
 /** Bytes at offsets; what was never written, or was cleared, costs nothing and reads as zeroes. */
 export class PageStore {
   /** Bytes that may be allocated. */
   limit: number;
-  readonly #pages = new Map<number, Page>();
+  readonly #slabs = new Map<number, Slab>();
+  #pages = 0;
 
   /** @param limit bytes that may be allocated */
   constructor(limit = Infinity) {
@@ -53,48 +26,65 @@ export class PageStore {
 
   /** Bytes. */
   get allocated(): number {
-    return this.#pages.size * PAGE_SIZE;
+    return this.#pages * PAGE_SIZE;
   }
 
   read(buffer: Uint8Array, offset: number): void {
-    let index = Math.floor(offset / PAGE_SIZE);
-    let within = offset - index * PAGE_SIZE;
+    let index = Math.floor(offset / SLAB_SIZE);
+    let within = offset - index * SLAB_SIZE;
+    if (within + buffer.length <= SLAB_SIZE) {
+      this.#readSlab(index, within, buffer);
+      return;
+    }
     for (let at = 0; at < buffer.length; index++) {
-      const length = Math.min(PAGE_SIZE - within, buffer.length - at);
-      const page = this.#pages.get(index);
-      if (page) page.copyTo(buffer, at, within, length);
-      else buffer.fill(0, at, at + length);
+      const length = Math.min(SLAB_SIZE - within, buffer.length - at);
+      this.#readSlab(index, within, buffer.subarray(at, at + length));
       at += length;
       within = 0;
     }
+  }
+
+  #readSlab(index: number, within: number, buffer: Uint8Array): void {
+    const slab = this.#slabs.get(index);
+    if (slab === undefined) buffer.fill(0);
+    else buffer.set(slab.view(within, buffer.length));
   }
 
   /** @throws ENOSPC at the limit; what fitted before it is written */
   write(buffer: Uint8Array, offset: number): void {
-    let index = Math.floor(offset / PAGE_SIZE);
-    let within = offset - index * PAGE_SIZE;
-    if (within + buffer.length <= PAGE_SIZE) {
-      this.#page(index).set(buffer, within);
+    let index = Math.floor(offset / SLAB_SIZE);
+    let within = offset - index * SLAB_SIZE;
+    if (within + buffer.length <= SLAB_SIZE) {
+      this.#writeSlab(index, within, buffer);
       return;
     }
     for (let at = 0; at < buffer.length; index++) {
-      const length = Math.min(PAGE_SIZE - within, buffer.length - at);
-      this.#page(index).set(buffer.subarray(at, at + length), within);
+      const length = Math.min(SLAB_SIZE - within, buffer.length - at);
+      this.#writeSlab(index, within, buffer.subarray(at, at + length));
       at += length;
       within = 0;
     }
   }
 
-  #page(index: number): Uint8Array {
-    let page = this.#pages.get(index);
-    if (!page) {
-      if (this.allocated + PAGE_SIZE > this.limit) {
-        throw errnoError('ENOSPC', `the disk's limit of ${formatSize(this.limit)} of memory is reached`);
-      }
-      page = new Page();
-      this.#pages.set(index, page);
+  #writeSlab(index: number, within: number, buffer: Uint8Array): void {
+    let slab = this.#slabs.get(index);
+    if (slab === undefined) this.#slabs.set(index, (slab = new Slab()));
+    const last = Math.floor((within + buffer.length - 1) / PAGE_SIZE);
+    for (let page = Math.floor(within / PAGE_SIZE); page <= last; page++) {
+      if (slab.isAllocated(page)) continue;
+      if (this.allocated + PAGE_SIZE > this.limit) return this.#full(index, slab, within, page, buffer);
+      slab.allocate(page);
+      this.#pages++;
     }
-    return page.bytes;
+    slab.bytes.set(buffer, within);
+  }
+
+  /** Write what fits in front of a page that cannot be had. */
+  #full(index: number, slab: Slab, within: number, page: number, buffer: Uint8Array): never {
+    const fits = page * PAGE_SIZE - within;
+    if (fits > 0) slab.bytes.set(buffer.subarray(0, fits), within);
+    if (slab.pages === 0) this.#slabs.delete(index);
+    throw errnoError('ENOSPC', `the disk's limit of ${formatSize(this.limit)} of memory is reached`);
   }
 
   /** Zeroes from `offset` on; pages that are covered wholly are freed. */
@@ -108,16 +98,40 @@ export class PageStore {
     }
     this.#zero(first - 1, offset - (first - 1) * PAGE_SIZE, PAGE_SIZE);
     this.#zero(last, 0, end - last * PAGE_SIZE);
-    // Whichever is fewer: a range may be a terabyte, and a map may hold a million pages.
-    if (last - first < this.#pages.size) {
-      for (let index = first; index < last; index++) this.#pages.delete(index);
+    const firstSlab = Math.floor(first / PAGES_A_SLAB);
+    const lastSlab = Math.ceil(last / PAGES_A_SLAB);
+    // Whichever is fewer: a range may be a terabyte, and a map may hold a million slabs.
+    if (lastSlab - firstSlab < this.#slabs.size) {
+      for (let index = firstSlab; index < lastSlab; index++) this.#free(index, first, last);
     } else {
-      for (const index of this.#pages.keys()) if (index >= first && index < last) this.#pages.delete(index);
+      for (const index of this.#slabs.keys()) {
+        if (index >= firstSlab && index < lastSlab) this.#free(index, first, last);
+      }
     }
   }
 
-  #zero(index: number, from: number, to: number): void {
-    if (from < to) this.#pages.get(index)?.bytes.fill(0, from, to);
+  /** Free what a slab has of the pages from `first` to before `last`. */
+  #free(index: number, first: number, last: number): void {
+    const slab = this.#slabs.get(index);
+    if (slab === undefined) return;
+    const base = index * PAGES_A_SLAB;
+    const from = Math.max(0, first - base);
+    const to = Math.min(PAGES_A_SLAB, last - base);
+    const before = slab.pages;
+    if (from === 0 && to === PAGES_A_SLAB) slab.pages = 0;
+    else for (let page = from; page < to; page++) if (slab.isAllocated(page)) slab.drop(page);
+    this.#pages -= before - slab.pages;
+    if (slab.pages === 0) this.#slabs.delete(index);
+  }
+
+  #zero(page: number, from: number, to: number): void {
+    if (from >= to || !this.#isAllocated(page)) return;
+    const at = (page % PAGES_A_SLAB) * PAGE_SIZE;
+    this.#slabs.get(Math.floor(page / PAGES_A_SLAB))!.bytes.fill(0, at + from, at + to);
+  }
+
+  #isAllocated(page: number): boolean {
+    return this.#slabs.get(Math.floor(page / PAGES_A_SLAB))?.isAllocated(page % PAGES_A_SLAB) ?? false;
   }
 
   /** What is allocated in the range, beginning at `offset`; a long range is answered in part. */
@@ -127,7 +141,7 @@ export class PageStore {
     const end = Math.min(offset + length, (first + EXTENT_PAGES) * PAGE_SIZE);
     for (let at = offset, index = first; at < end; index++) {
       const next = Math.min((index + 1) * PAGE_SIZE, end);
-      appendExtent(extents, at, next - at, !this.#pages.has(index));
+      appendExtent(extents, at, next - at, !this.#isAllocated(index));
       at = next;
     }
     return extents;

@@ -191,6 +191,36 @@ describe('the control socket', () => {
     expect(rig.log.lines).to.deep.equal([]);
   });
 
+  it('answers what is no UTF-8, and nothing where a caller leaves in the middle of a request', async () => {
+    const caller = call();
+    caller.socket.write(Uint8Array.of(0xff, 0xc3, 0x28, 0x00, 0x0a));
+    expect((await caller.answer()).error?.code).to.equal(rpcError.parseError);
+    caller.socket.write(Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":"'), Uint8Array.of(0xe2, 0x82)]));
+    caller.socket.write(Buffer.from('","method":"version"}\n'));
+    expect((await caller.answer()).id).to.equal('\ufffd');
+    const leaver = call();
+    leaver.socket.end('{"jsonrpc":"2.0","id":1,"method":"logLevel.set","params":{"level":"debug"}}');
+    await leaver.closed;
+    expect(leaver.lines).to.deep.equal([]);
+    expect(rig.daemon.logLevel).to.equal('info');
+  });
+
+  it('serves 64 callers of a thousand, hangs up on the others, and has places again when they leave', async () => {
+    const callers = Array.from({ length: 1000 }, () => call());
+    let open = callers.length;
+    for (const { closed } of callers) void closed.then(() => open--);
+    while (open > 64) await new Promise(setImmediate);
+    const [first] = callers.filter(({ socket }) => !socket.destroyed);
+    expect((await first.call('version')).result?.version).to.equal('1.2.3');
+    for (const { socket } of callers) socket.destroy();
+    await Promise.all(callers.map(({ closed }) => closed));
+    // Until the daemon has noticed as well.
+    for (;;) {
+      const late = call();
+      if (((await late.call('version')) as Answer | null) !== null) break;
+    }
+  });
+
   it('does not keep answers without end for one that does not read', async () => {
     const caller = call();
     await caller.call('version');

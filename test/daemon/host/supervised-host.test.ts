@@ -106,6 +106,7 @@ describe('a supervised host', () => {
           isolation: 'thread',
           log: new SupervisorLog() as never,
           openTimeout: 20,
+          patience: { load: 20, answer: 20 },
           connect: () =>
             new HostConnection(
               (_start, listener) => {
@@ -114,7 +115,11 @@ describe('a supervised host', () => {
                 host.isStuck = true;
                 return host;
               },
-              { handlers: { modules: [] }, settings: {}, log: { level: 'info', format: 'json' } },
+              {
+                handlers: { modules: [] },
+                settings: {},
+                log: { level: 'info', format: 'json' },
+              },
             ),
         }),
       );

@@ -17,6 +17,7 @@ export const tcmu: TcmuDevice = {
 export function hosted(changes: Partial<HostedState['details']> = {}, holdsData = false): HostedState {
   const details = {
     name: 'user_0/disk1',
+    transport: 'tcmu' as const,
     state: 'serving',
     handler: 'memory',
     size: 1 << 20,

@@ -64,7 +64,7 @@ describe('file handler: a power failure', () => {
     }
   }
 
-  for (const io of ['async', 'sync']) {
+  for (const io of ['auto', 'async', 'sync']) {
     for (const writeThrough of [false, true]) {
       const how = writeThrough ? 'write through' : 'with its write cache';
       it(`loses nothing that was flushed, io=${io}, ${how}`, async () => {

@@ -112,6 +112,7 @@ export class WriteLog {
   #interceptNative(): void {
     const binding = native();
     const pwritev = binding.pwritev.bind(binding);
+    const pwriteNow = binding.pwriteNow.bind(binding);
     const punchHole = binding.punchHole.bind(binding);
     const zeroRange = binding.zeroRange.bind(binding);
     const zero =
@@ -121,18 +122,24 @@ export class WriteLog {
         original(fd, offset, length);
         write.ended = this.tick();
       };
-    Object.assign(binding, {
-      pwritev: (fd: number, buffers: readonly Uint8Array[], offset: number) => {
-        const write = this.#begin(offset, joined(buffers));
-        const count = pwritev(fd, buffers, offset);
-        write.bytes = write.bytes.subarray(0, count);
-        write.ended = this.tick();
+    const write =
+      (original: typeof pwritev): typeof pwritev =>
+      (fd, buffers, offset) => {
+        if (!this.#isOurs(fd)) return original(fd, buffers, offset);
+        const entry = this.#begin(offset, buffers instanceof Uint8Array ? buffers.slice() : joined(buffers));
+        const count = original(fd, buffers, offset);
+        // Negative where pwriteNow() had to wait, and wrote nothing.
+        entry.bytes = entry.bytes.subarray(0, Math.max(0, count));
+        entry.ended = this.tick();
         return count;
-      },
+      };
+    Object.assign(binding, {
+      pwritev: write(pwritev),
+      pwriteNow: write(pwriteNow),
       punchHole: zero(punchHole),
       zeroRange: zero(zeroRange),
     });
-    this.#undo.push(() => Object.assign(binding, { pwritev, punchHole, zeroRange }));
+    this.#undo.push(() => Object.assign(binding, { pwritev, pwriteNow, punchHole, zeroRange }));
   }
 
   #interceptDatasync(prototype: FileHandle): void {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { PAGE_SIZE, PageStore } from '../../../src/handlers/memory/page-store.js';
+import { SLAB_SIZE } from '../../../src/handlers/memory/slab.js';
 import { expectBytes, pattern } from '../../conformance/support.js';
 
 function contents(store: PageStore, offset: number, length: number): Uint8Array {
@@ -46,6 +47,42 @@ describe('PageStore', () => {
     contents(store, 4096, 4096);
     store.write(pattern(4096, 2), 4096);
     expectBytes(contents(store, 4096, 4096), pattern(4096, 2), 'second write');
+  });
+
+  it('reads and writes across the boundaries of what it allocates at a time', () => {
+    const store = new PageStore();
+    const all = pattern(2 * SLAB_SIZE, 9);
+    const start = SLAB_SIZE / 2;
+    store.write(all, start);
+    expect(store.allocated).to.equal(all.length);
+    expectBytes(contents(store, start, all.length), all, 'all of it');
+    for (const [at, length] of [
+      [SLAB_SIZE / 2 - 512, 1024],
+      [SLAB_SIZE / 2 - 4096, 2 ** 20],
+      [0, 2 ** 20],
+      [2 ** 20, 2 ** 20],
+    ]) {
+      expectBytes(contents(store, start + at, length), all.subarray(at, at + length), `${length} at ${at}`);
+    }
+    store.clear(0, 4 * SLAB_SIZE);
+    expect(store.allocated).to.equal(0);
+    expectBytes(contents(store, start, all.length), new Uint8Array(all.length), 'cleared');
+  });
+
+  it('has zeroes where a page was freed and is allocated again', () => {
+    const store = new PageStore();
+    store.write(pattern(3 * PAGE_SIZE, 1), 0);
+    store.clear(PAGE_SIZE, PAGE_SIZE);
+    expect(store.allocated).to.equal(2 * PAGE_SIZE);
+    store.write(pattern(512, 2), PAGE_SIZE + 4096);
+    const expected = new Uint8Array(PAGE_SIZE);
+    expected.set(pattern(512, 2), 4096);
+    expectBytes(contents(store, PAGE_SIZE, PAGE_SIZE), expected, 'the page');
+    expectBytes(
+      contents(store, 0, PAGE_SIZE),
+      pattern(3 * PAGE_SIZE, 1).subarray(0, PAGE_SIZE),
+      'its neighbour',
+    );
   });
 
   it('works beyond 2^32 pages of bytes', () => {

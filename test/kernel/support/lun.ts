@@ -11,6 +11,8 @@ export interface LunOptions {
   readonly size: string;
   /** Of a user: backstore. */
   readonly cfgstring?: string;
+  /** The file of a fileio backstore. */
+  readonly file?: string;
   /** LIO's own settings: hw_block_size=4096. */
   readonly control?: string;
 }
@@ -30,8 +32,9 @@ export class LoopbackLun {
 
   static async create(options: LunOptions): Promise<LoopbackLun> {
     const lun = new LoopbackLun(options);
-    const { backstore, size, cfgstring, control } = options;
+    const { backstore, size, file, cfgstring, control } = options;
     const words = [`/backstores/${backstore} create name=${lun.name} size=${size}`];
+    if (file !== undefined) words.push(`file_or_dev=${file}`);
     if (control !== undefined) words.push(`control=${control}`);
     // Last, because targetcli takes the next word for the value of an empty one.
     if (cfgstring !== undefined) words.push(`cfgstring=${cfgstring}`);

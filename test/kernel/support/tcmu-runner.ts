@@ -11,11 +11,12 @@ export class TcmuRunner {
     this.#process = child;
   }
 
-  static async start(): Promise<TcmuRunner> {
+  /** @param args of its command line */
+  static async start(args: readonly string[] = []): Promise<TcmuRunner> {
     // The lab has put its files aside, so that no other test has them.
     await bash(`cp /tmp/tcmu-runner/tcmu-runner.conf /etc/dbus-1/system.d/
       busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig`);
-    const runner = new TcmuRunner(spawn('tcmu-runner', [], { stdio: 'ignore' }));
+    const runner = new TcmuRunner(spawn('tcmu-runner', args, { stdio: 'ignore' }));
     await until('tcmu-runner to own its bus name', async () => {
       if (runner.#process.exitCode !== null)
         throw new Error('tcmu-runner ended: see /var/log/tcmu-runner.log');

@@ -1,0 +1,195 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { buildNative } from '../ring/native.mjs';
+import { StandInKernel } from '../stand-in/kernel.mjs';
+import { checkout, say } from '../support/bench.mjs';
+import { median, ratios, spread } from '../support/median.mjs';
+
+/*
+ * `npm run bench:scale`: one `lunette serve` with more and more devices, in its own thread, in threads and in
+ * processes, natively, with a stand-in for the kernel: throughput at the same total queue depth, CPU time, memory and
+ * the time until it is ready.
+ */
+
+const usage = `npm run bench:scale -- [options]
+
+  --rounds N      turns of each number of devices (default 5)
+  --seconds N     length of one run (default 2)
+  --depth N       commands in flight in total, at least one for each device (default 64)
+  --devices N     may be repeated (default 1, 4, 16 and 64)
+  --isolation I   none, thread or process; may be repeated (default: each)
+  --json FILE     where the results go (default bench/results/scale.json)`;
+
+const MIB = 2 ** 20;
+const DISK_BYTES = 64 * MIB;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    depth: { type: 'string', default: '64' },
+    devices: { type: 'string', multiple: true, default: ['1', '4', '16', '64'] },
+    isolation: { type: 'string', multiple: true, default: ['none', 'thread', 'process'] },
+    json: { type: 'string', default: join(checkout, 'bench/results/scale.json') },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Reads of a disk that holds nothing: what is measured is not the disk. */
+const load = {
+  bytes: 4096,
+  reads: 100,
+  fill: false,
+  diskBytes: DISK_BYTES,
+  stamps: false,
+  copies: true,
+  wakeEach: true,
+  spinMicroseconds: 0,
+};
+
+/** One daemon, from its start to its end. */
+async function measure(isolation, devices, { seconds, depth }) {
+  const kernel = new StandInKernel(
+    Array.from({ length: devices }, () => ({ config: 'null/', size: DISK_BYTES })),
+  );
+  const daemon = kernel.serve(['--isolate', isolation]);
+  try {
+    const ready = await daemon.ready();
+    const memory = daemon.residentMemory();
+    const run = (more) =>
+      Promise.all(kernel.generators.map((generator) => generator.run({ ...load, ...more })));
+    // The first command of a device gets a unit attention.
+    await run({ depth: 1, milliseconds: 0, commands: 1 });
+    const each = Math.max(1, Math.floor(depth / devices));
+    await run({ depth: each, milliseconds: 500, commands: 0 });
+    const cpu = daemon.cpuTime();
+    const outcomes = await run({ depth: each, milliseconds: seconds * 1000, commands: 0 });
+    const cpuTime = daemon.cpuTime() - cpu;
+    const wrong = outcomes.find(({ errors, mismatches, stalled }) => errors + mismatches > 0 || stalled);
+    if (wrong) throw new Error(`${devices} devices, ${isolation}: ${JSON.stringify(wrong)}`);
+    const commands = outcomes.reduce((sum, outcome) => sum + outcome.commands, 0);
+    return {
+      ready,
+      memory,
+      busyMemory: daemon.residentMemory(),
+      iops: outcomes.reduce((sum, outcome) => sum + outcome.commands / outcome.seconds, 0),
+      p99: median(outcomes.map(({ p99 }) => p99)),
+      cpuPerMillion: (cpuTime / commands) * 1e6,
+    };
+  } finally {
+    await daemon.stop();
+    kernel.close();
+  }
+}
+
+function versionTime() {
+  const start = performance.now();
+  const { status } = spawnSync(process.execPath, [join(checkout, 'dist/cli/main.js'), '--version']);
+  if (status !== 0) throw new Error('lunette --version failed');
+  return performance.now() - start;
+}
+
+/** @param runs of one isolation, by number of devices */
+function summarize(isolation, counts, runs) {
+  const least = counts[0];
+  const of = (devices, name) => runs.get(devices).map((run) => run[name]);
+  return counts.map((devices) => {
+    const byRound = ratios(of(devices, 'iops'), of(least, 'iops'));
+    const more = of(devices, 'memory').map((bytes, round) => bytes - of(least, 'memory')[round]);
+    return {
+      isolation,
+      devices,
+      iops: median(of(devices, 'iops')),
+      ratio: median(byRound),
+      ratios: byRound,
+      spread: spread(byRound),
+      p99: median(of(devices, 'p99')),
+      cpuPerMillion: median(of(devices, 'cpuPerMillion')),
+      memory: median(of(devices, 'memory')),
+      busyMemory: median(of(devices, 'busyMemory')),
+      memoryEachMore: devices === least ? undefined : median(more) / (devices - least),
+      ready: median(of(devices, 'ready')),
+    };
+  });
+}
+
+const columns = [
+  'isolation',
+  'devices',
+  'IOPS',
+  'ratio (spread)',
+  'p99 µs',
+  'CPU s a million',
+  'RSS MiB',
+  'each more',
+  'under load',
+  'ready ms',
+];
+
+function row(one) {
+  const mebibytes = (bytes) => (bytes === undefined ? '' : (bytes / MIB).toFixed(1));
+  const cells = [
+    one.isolation,
+    one.devices,
+    Math.round(one.iops),
+    `${one.ratio.toFixed(2)} (${Math.round(one.spread * 100)} %)`,
+    Math.round(one.p99),
+    one.cpuPerMillion.toFixed(2),
+    mebibytes(one.memory),
+    mebibytes(one.memoryEachMore),
+    mebibytes(one.busyMemory),
+    Math.round(one.ready),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+async function main() {
+  if (values.help) return say(usage);
+  const [rounds, seconds, depth] = [values.rounds, values.seconds, values.depth].map(Number);
+  const counts = values.devices.map(Number).sort((a, b) => a - b);
+  if (!(rounds >= 1 && seconds > 0 && depth >= 1 && counts.every((count) => count >= 1))) {
+    throw new Error('--rounds, --seconds, --depth and --devices: numbers above 0');
+  }
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
+  if (status !== 0) throw new Error('npm run build failed');
+  buildNative();
+  const machine = `${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}`;
+  const version = median(Array.from({ length: 2 * rounds + 1 }, versionTime));
+  say(`${machine}; null handler, 4 KiB reads, ${depth} commands in flight in total`);
+  say(`lunette --version: ${version.toFixed(0)} ms\n`);
+  say(`| ${columns.join(' | ')} |\n| --- |${' ---: |'.repeat(columns.length - 1)}`);
+  const rows = [];
+  for (const isolation of values.isolation) {
+    const runs = new Map(counts.map((devices) => [devices, []]));
+    for (let round = 0; round < rounds; round++) {
+      for (const devices of counts) {
+        runs.get(devices).push(await measure(isolation, devices, { seconds, depth }));
+      }
+    }
+    const summary = summarize(isolation, counts, runs);
+    rows.push(...summary);
+    for (const one of summary) say(row(one));
+  }
+  mkdirSync(join(values.json, '..'), { recursive: true });
+  const report = {
+    date: new Date().toISOString(),
+    machine,
+    setting: { rounds, seconds, depth },
+    version,
+    rows,
+  };
+  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  say(`\n${values.json}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`bench:scale: ${error.message}`);
+  process.exitCode = 1;
+}
