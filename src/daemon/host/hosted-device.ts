@@ -2,6 +2,7 @@ import { Steps } from '../../device/steps.js';
 import type { TraceBatch } from '../../device/command-trace.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
+import type { TcmuDevice } from '../../target/uio.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
