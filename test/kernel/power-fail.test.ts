@@ -7,7 +7,7 @@ import { useLunette } from './support/lunette.js';
 import { bash } from './support/run.js';
 
 /** How many power failures are looked at; LUNETTE_POWER_FAILS=500 for a run that counts. */
-const failures = Number(process.env.LUNETTE_POWER_FAILS ?? 24);
+const failures = Number(process.env.LUNETTE_POWER_FAILS ?? 16);
 const files = 40;
 const mib = 2 ** 20;
 

@@ -25,7 +25,7 @@ How often the tests do what is done again and again, as variables of the environ
   LUNETTE_TAKE_OVERS (5)     take-over: new daemons
   LUNETTE_RELOADS (5)        take-over: lunette reload
   LUNETTE_ROUNDS (20, 3)     re-adding: a host with 16 devices removed and made again, without and with threads
-  LUNETTE_POWER_FAILS (24)   power-fail: power failures looked at`;
+  LUNETTE_POWER_FAILS (16)   power-fail: power failures looked at`;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;

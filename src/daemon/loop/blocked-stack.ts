@@ -6,23 +6,40 @@ import type { Session } from 'node:inspector';
  */
 
 /** Milliseconds that the debugger has to interrupt the thread. */
-const PATIENCE = 250;
+const PATIENCE = 1000;
 
 const FRAMES = 8;
 
 interface CallFrame {
   readonly functionName: string;
   readonly url: string;
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
+  readonly location: {
+    readonly scriptId: string;
+    readonly lineNumber: number;
+    readonly columnNumber?: number;
+  };
 }
 
-function lines(frames: readonly CallFrame[]): string[] {
-  return frames
-    .slice(0, FRAMES)
-    .map(
-      ({ functionName, url, location }) =>
-        `    at ${functionName || '<anonymous>'} (${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`,
-    );
+interface Script {
+  readonly scriptId: string;
+  readonly url: string;
+}
+
+/** Frames have no URL of their own, but a script that the debugger told of before. */
+class Scripts {
+  readonly #urls = new Map<string, string>();
+
+  add({ scriptId, url }: Script): void {
+    this.#urls.set(scriptId, url);
+  }
+
+  lines(frames: readonly CallFrame[]): string[] {
+    return frames.slice(0, FRAMES).map(({ functionName, url, location }) => {
+      const { scriptId, lineNumber, columnNumber = 0 } = location;
+      const file = this.#urls.get(scriptId) ?? url;
+      return `    at ${functionName || '<anonymous>'} (${file}:${lineNumber + 1}:${columnNumber + 1})`;
+    });
+  }
 }
 
 /**
@@ -30,23 +47,24 @@ function lines(frames: readonly CallFrame[]): string[] {
  * @returns what `ask` was told; nothing where it was told nothing in time, or cannot ask
  */
 async function withSession(
-  ask: (session: Session, tell: (frames: readonly CallFrame[]) => void) => () => void,
+  ask: (session: Session, scripts: Scripts, tell: (frames: readonly CallFrame[]) => void) => () => void,
 ): Promise<string[]> {
   // Node can be built without it.
   const inspector = await import('node:inspector').catch(() => undefined);
   if (!inspector) return [];
   return new Promise((resolve) => {
     const session = new inspector.Session();
+    const scripts = new Scripts();
     let leave = (): void => undefined;
     const finish = (frames: readonly CallFrame[]): void => {
       clearTimeout(timer);
       leave();
       session.disconnect();
-      resolve(lines(frames));
+      resolve(scripts.lines(frames));
     };
     const timer = setTimeout(finish, PATIENCE, []);
     try {
-      leave = ask(session, finish);
+      leave = ask(session, scripts, finish);
     } catch {
       finish([]);
     }
@@ -55,8 +73,9 @@ async function withSession(
 
 /** For a thread other than the main one. @returns lines of what the main thread of this process is doing */
 export function stackOfMainThread(): Promise<string[]> {
-  return withSession((session, tell) => {
+  return withSession((session, scripts, tell) => {
     session.connectToMainThread();
+    session.on('Debugger.scriptParsed', ({ params }) => scripts.add(params));
     session.on('Debugger.paused', ({ params }) => {
       session.post('Debugger.resume');
       tell(params.callFrames);
@@ -75,7 +94,7 @@ interface Attached {
 
 /** For the main thread. @param threadId of a worker thread that it started @returns lines of what that is doing */
 export function stackOfWorker(threadId: number): Promise<string[]> {
-  return withSession((session, tell) => {
+  return withSession((session, scripts, tell) => {
     session.connect();
     let calls = 0;
     const attached = new Set<string>();
@@ -93,8 +112,9 @@ export function stackOfWorker(threadId: number): Promise<string[]> {
         if (received.sessionId !== sessionId) return;
         const { method, params: told } = JSON.parse(received.message) as {
           method?: string;
-          params?: { callFrames: CallFrame[] };
+          params?: { callFrames: CallFrame[] } & Script;
         };
+        if (method === 'Debugger.scriptParsed' && told) scripts.add(told);
         if (method !== 'Debugger.paused' || !told) return;
         for (const last of ['Debugger.resume', 'Debugger.disable']) send(last);
         tell(told.callFrames);
