@@ -57,6 +57,9 @@ export function buildNative() {
  * @property {number} p50 latency in microseconds, of one command in 16
  * @property {number} p99
  * @property {boolean} stalled nothing was answered for five seconds
+ * @property {number} [consumerSeconds] CPU time of the process but for the generator
+ * @property {[string, number][]} [allocated] with `sample: true`: bytes allocated by function, largest first
+ * @property {number} [scavenges] collections of young garbage
  */
 
 /**
