@@ -11,6 +11,7 @@
           'sources': [
             'native/addon.cc',
             'native/arguments.cc',
+            'native/clock.cc',
             'native/file-io.cc',
             'native/io-flusher.cc',
             'native/mapped-file.cc',

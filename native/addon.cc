@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "clock.h"
 #include "file-io.h"
 #include "mapped-file.h"
 #include "io-flusher.h"
@@ -29,6 +30,7 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("dieWithParent", Napi::Function::New(env, DieWithParent, "dieWithParent"));
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
+  exports.Set("openClock", Napi::Function::New(env, OpenClock, "openClock"));
   exports.Set("pageMemory", Napi::Function::New(env, PageMemory, "pageMemory"));
   exports.Set("dropPages", Napi::Function::New(env, DropPages, "dropPages"));
   DefineFileIo(env, exports);

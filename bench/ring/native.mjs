@@ -58,6 +58,9 @@ export function buildNative() {
  * @property {number} p99
  * @property {number} longestGap the longest time in which nothing was answered, microseconds
  * @property {boolean} stalled nothing was answered for five seconds
+ * @property {number} [consumerSeconds] CPU time of the process but for the generator
+ * @property {[string, number][]} [allocated] with `sample: true`: bytes allocated by function, largest first
+ * @property {number} [scavenges] collections of young garbage
  */
 
 /**

@@ -6,6 +6,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { checkout, say } from '../support/bench.mjs';
 import { median, ratios, spread } from '../support/median.mjs';
+import { plotBars } from '../support/plot.mjs';
 import { Contestant } from './contestant.mjs';
 import { buildNative } from './native.mjs';
 import { everyPass, passes } from './passes.mjs';
@@ -212,6 +213,20 @@ async function main() {
     `${JSON.stringify({ date: new Date().toISOString(), machine, setting, results }, null, 2)}\n`,
   );
   say(`\n${options.json}`);
+  await plot(options.json.replace(/(\.json)?$/, '.svg'), results);
+}
+
+async function plot(path, results) {
+  const bars = results.map(({ pass, ratio, ratios: byRound, goal }) => {
+    return { name: pass, value: ratio, low: Math.min(...byRound), high: Math.max(...byRound), goal };
+  });
+  try {
+    await plotBars(path, 'Lunette beside a minimal consumer in C++', 'ratio of their IOPS', bars);
+    say(path);
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    say('no plot: it needs the packages vega and vega-lite');
+  }
 }
 
 try {

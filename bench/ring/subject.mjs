@@ -1,3 +1,5 @@
+import { Session } from 'node:inspector/promises';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -111,13 +113,46 @@ else
 
 const generator = new Generator(region.descriptors);
 
-async function run(load) {
+/** Collections of young garbage. */
+let scavenges = 0;
+new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries())
+    if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) scavenges++;
+}).observe({ entryTypes: ['gc'] });
+
+/** @returns bytes allocated while `job` ran, by function, largest first */
+async function sampleHeap(job) {
+  const session = new Session();
+  session.connect();
+  await session.post('HeapProfiler.enable');
+  await session.post('HeapProfiler.startSampling', {
+    samplingInterval: 512,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  });
+  await job();
+  const { profile } = await session.post('HeapProfiler.stopSampling');
+  session.disconnect();
+  const bytes = new Map();
+  const visit = ({ callFrame: { functionName, url }, selfSize, children }) => {
+    const name = `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}`;
+    if (selfSize > 0) bytes.set(name, (bytes.get(name) ?? 0) + selfSize);
+    children.forEach(visit);
+  };
+  visit(profile.head);
+  return [...bytes].sort(([, a], [, b]) => b - a);
+}
+
+async function run({ sample = false, ...load }) {
   const before = process.cpuUsage();
-  const outcome = await generator.run(load);
+  const scavengesBefore = scavenges;
+  let outcome;
+  const generate = async () => (outcome = await generator.run(load));
+  const allocated = sample ? await sampleHeap(generate) : await generate().then(() => undefined);
   const { user, system } = process.cpuUsage(before);
   // What the process used besides the generator's thread.
   const consumerSeconds = (user + system) / 1e6 - outcome.cpuSeconds;
-  return { ...outcome, consumerSeconds };
+  return { ...outcome, consumerSeconds, allocated, scavenges: scavenges - scavengesBefore };
 }
 
 process.on('message', (load) => {

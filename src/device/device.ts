@@ -121,8 +121,8 @@ export class Device {
         loopMarks?.leave();
       },
       onAnswer: (command, status, sense) => {
-        const microseconds = this.statistics.completed(command, status, sense);
-        if (this.#trace?.active) this.#trace.record(command, status, sense, microseconds);
+        this.statistics.completed(command, status, sense);
+        if (this.#trace?.active) this.#trace.record(command, status, sense, this.statistics.lastLatency);
       },
       onTaskManagement: (type, commandIds) => this.#abortTasks(type, commandIds),
       onBroken: (error) => this.#break(error),

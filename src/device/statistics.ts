@@ -1,5 +1,5 @@
-// HOT PATH: started() and completed() run for every command; neither allocates, but for what the clock says, which
-// is asked for one command in sixteen.
+// HOT PATH: started() and completed() run for every command; neither allocates. The clock is read for one in sixteen.
+import { threadClock } from '../ring/clock.js';
 import { commandTable } from '../scsi/command-table.js';
 import { opcode } from '../scsi/opcode.js';
 import { additionalSense, senseKey } from '../scsi/sense.js';
@@ -10,7 +10,7 @@ export interface CountedCommand {
   readonly cdb: Uint8Array;
   /** Bytes the command transferred, set by the logical unit where it knows. */
   readonly transferLength: number | undefined;
-  /** performance.now() at its start in milliseconds; NaN where nobody asked for its latency. */
+  /** The thread's clock at its start, in milliseconds; NaN where nobody asked for its latency. */
   startedAt: number;
 }
 
@@ -79,6 +79,9 @@ for (const { opcode: code, serviceAction, activity, address, direction } of comm
 export class DeviceStatistics {
   /** Measure every command: somebody looks at each. */
   measureAll = false;
+  /** Of the command that completed() was told of last, in microseconds; NaN where it was not measured. */
+  lastLatency = Number.NaN;
+  readonly #clock = threadClock();
   readonly #counters = new Float64Array(Object.keys(counter).length);
   readonly #senseKeys = new Float64Array(16);
   readonly #buckets = new Float64Array(BUCKETS);
@@ -96,14 +99,12 @@ export class DeviceStatistics {
       this.#random = (Math.imul(this.#random, 1103515245) + 12345) | 0;
       this.#untilSample = 8 + ((this.#random >>> 16) & 15);
     }
-    command.startedAt = performance.now();
+    this.#clock.read();
+    command.startedAt = this.#clock.time[0];
   }
 
-  /**
-   * A command is answered.
-   * @returns its latency in microseconds; NaN where it was not measured
-   */
-  completed(command: CountedCommand, status: number, sense: Uint8Array | undefined): number {
+  /** A command is answered. `lastLatency` is its latency then. */
+  completed(command: CountedCommand, status: number, sense: Uint8Array | undefined): void {
     const counters = this.#counters;
     counters[counter.commands]++;
     const { cdb } = command;
@@ -117,12 +118,14 @@ export class DeviceStatistics {
       if (good) counters[counter.writtenBytes] += command.transferLength ?? 0;
     } else if (what === kind.unmap) counters[counter.unmaps]++;
     if (!good) this.#failed(sense);
-    if (Number.isNaN(command.startedAt)) return Number.NaN;
-    const microseconds = (performance.now() - command.startedAt) * 1000;
+    this.lastLatency = Number.NaN;
+    if (Number.isNaN(command.startedAt)) return;
+    this.#clock.read();
+    const microseconds = (this.#clock.time[0] - command.startedAt) * 1000;
+    this.lastLatency = microseconds;
     counters[counter.samples]++;
     counters[counter.microseconds] += microseconds;
     this.#buckets[Math.min(BUCKETS - 1, 32 - Math.clz32(microseconds))]++;
-    return microseconds;
   }
 
   /** A command outlived its budget. */

@@ -184,6 +184,8 @@ export interface NativeBinding {
   pwriteNow(fd: number, buffers: Uint8Array | readonly Uint8Array[], offset: number): number;
   /** An ArrayBuffer whose first byte is aligned (O_DIRECT). @param size bytes @param alignment bytes, a power of two */
   alignedBuffer(size: number, alignment: number): ArrayBuffer;
+  /** The monotonic clock: read() puts it into `time`, one double, in milliseconds since some time in the past. */
+  openClock(): { readonly time: ArrayBuffer; readonly read: () => void };
   /** Anonymous memory of its own: zeroes, page-aligned, and taken from the machine page by page as it is written. */
   pageMemory(size: number): ArrayBuffer;
   /**

@@ -1,5 +1,6 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
 import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr, userFlag } from './abi.js';
+import { threadClock } from './clock.js';
 import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
 import { EntryQueue } from './entry-queue.js';
 import type { Journal, SavedEntry } from './journal.js';
@@ -88,7 +89,8 @@ export class CommandRing implements CommandOwner {
   #draining = false;
   #scheduled: NodeJS.Immediate | undefined;
   readonly #drainAgain = (): void => this.#drain(false);
-  /** performance.now() at which this turn of the event loop has had enough. */
+  readonly #clock = threadClock();
+  /** The clock at which this turn of the event loop has had enough. */
   #turnEnd = 0;
   #broken: RingError | undefined;
   /** While start() takes up what an earlier consumer left: the commands found so far. */
@@ -178,11 +180,12 @@ export class CommandRing implements CommandOwner {
   #drain(newTurn = true): void {
     if (this.#draining || this.#broken || this.#state !== 'running') return;
     this.#draining = true;
-    if (newTurn) this.#turnEnd = performance.now() + TURN;
+    if (newTurn) this.#beginTurn();
     try {
       while (this.#fetchBatch()) {
         this.#publish();
-        if (performance.now() > this.#turnEnd) {
+        this.#clock.read();
+        if (this.#clock.time[0] > this.#turnEnd) {
           setImmediate(() => this.#drain());
           return;
         }
@@ -192,6 +195,11 @@ export class CommandRing implements CommandOwner {
       // A batch that an owner cut short by throwing has completions too.
       this.#publish();
     }
+  }
+
+  #beginTurn(): void {
+    this.#clock.read();
+    this.#turnEnd = this.#clock.time[0] + TURN;
   }
 
   /** @returns what was fetched already where the region is gone */
@@ -415,7 +423,9 @@ export class CommandRing implements CommandOwner {
     if (idle || enough) this.#publish();
     else this.#scheduled ??= setImmediate(() => this.#publish());
     // A look at the ring is cheaper than another wake-up. Not at once: the command that ends is still on the stack.
-    if (idle && performance.now() < this.#turnEnd) void nextMicrotask.then(this.#drainAgain);
+    if (!idle) return;
+    this.#clock.read();
+    if (this.#clock.time[0] < this.#turnEnd) void nextMicrotask.then(this.#drainAgain);
   }
 
   /** CommandOwner: a verb whose command was answered with expire() is done. */

@@ -100,7 +100,7 @@ export class RingCommand {
   cdbLength = 0;
   /** Set by the logical unit; the kernel has no use for it. Here so that commands keep one shape. */
   transferLength = 0;
-  /** Set by the device: performance.now() when it began, in milliseconds; NaN where it is not measured. */
+  /** Set by the device: the thread's clock when it began, in milliseconds; NaN where it is not measured. */
   startedAt = Number.NaN;
   readonly context: RingContext;
   /** Data-Out. The kernel does not tell the direction: without BIDI the same buffer is given as Data-In. */

@@ -1,21 +1,47 @@
-/** A range of the medium in bytes, and what ends when it is free again. */
+// HOT PATH: `free` is looked at by each write, and share() runs for each that is asynchronous.
+
+/** A range of the medium in bytes. */
 interface Held {
   readonly start: number;
   readonly end: number;
   readonly exclusive: boolean;
-  readonly released: Promise<void>;
+  /** Made when somebody first waits for it to be free again. */
+  released?: Promise<void>;
+  release?: () => void;
 }
 
-/**
- * Keeps a command of several writes (an emulated WRITE SAME) apart from every other write to the same range.
- * Writes that end in the same turn need no entry: `idle` tells that they may go ahead.
- */
+function whenReleased(held: Held): Promise<void> {
+  return (held.released ??= new Promise((resolve) => (held.release = resolve)));
+}
+
+/** Keeps a command of several writes (an emulated WRITE SAME) apart from every other write to the same range. */
 export class RangeLock {
   readonly #held = new Set<Held>();
+  #exclusive = 0;
 
-  /** Nothing is held: a synchronous write may run without asking. */
+  /** Nothing is held. */
   get idle(): boolean {
     return this.#held.size === 0;
+  }
+
+  /** No exclusive range is held or waited for: a write may run without asking. Where it goes on, share() tells so. */
+  get free(): boolean {
+    return this.#exclusive === 0;
+  }
+
+  /**
+   * Hold a range shared for a write that was begun while the lock was free.
+   * @param start first byte @param end byte after the last
+   * @returns settles as `done` does
+   */
+  share(start: number, end: number, done: Promise<void>): Promise<void> {
+    const held: Held = { start, end, exclusive: false };
+    this.#held.add(held);
+    const release = (): void => this.#release(held);
+    // A handler's promise may be any thenable.
+    const settled = Promise.resolve(done);
+    settled.then(release, release);
+    return settled;
   }
 
   /**
@@ -24,18 +50,27 @@ export class RangeLock {
    * @param start first byte @param end byte after the last
    */
   async run(start: number, end: number, exclusive: boolean, job: () => void | Promise<void>): Promise<void> {
-    const conflicts = [...this.#held].filter(
-      (held) => (exclusive || held.exclusive) && held.start < end && start < held.end,
-    );
-    let release!: () => void;
-    const held: Held = { start, end, exclusive, released: new Promise((resolve) => (release = resolve)) };
+    const conflicts =
+      exclusive || this.#exclusive > 0
+        ? [...this.#held]
+            .filter((held) => (exclusive || held.exclusive) && held.start < end && start < held.end)
+            // Now: of one that is released meanwhile nothing would be heard any more.
+            .map(whenReleased)
+        : [];
+    const held: Held = { start, end, exclusive };
     this.#held.add(held);
+    if (exclusive) this.#exclusive++;
     try {
-      for (const conflict of conflicts) await conflict.released;
+      for (const released of conflicts) await released;
       await job();
     } finally {
-      this.#held.delete(held);
-      release();
+      this.#release(held);
     }
+  }
+
+  #release(held: Held): void {
+    this.#held.delete(held);
+    if (held.exclusive) this.#exclusive--;
+    held.release?.();
   }
 }

@@ -2,22 +2,48 @@
 import type { CommandDefinition } from './command-definition.js';
 import { senseKey } from './sense.js';
 
-/** What is counted apart: reading, writing, and verifying. */
-export interface ActivityCounters {
-  /** Commands that ended GOOD. */
-  commands: number;
-  bytes: number;
-  /** Commands that ended with MEDIUM ERROR. */
-  uncorrectedErrors: number;
-}
+/** What is counted apart: reading, writing, and verifying. In an array, where a number beyond 2^31 needs no object. */
+export class ActivityCounters {
+  readonly #counts = new Float64Array(3);
 
-const none = (): ActivityCounters => ({ commands: 0, bytes: 0, uncorrectedErrors: 0 });
+  /** Commands that ended GOOD. */
+  get commands(): number {
+    return this.#counts[0];
+  }
+
+  set commands(count: number) {
+    this.#counts[0] = count;
+  }
+
+  get bytes(): number {
+    return this.#counts[1];
+  }
+
+  set bytes(count: number) {
+    this.#counts[1] = count;
+  }
+
+  /** Commands that ended with MEDIUM ERROR. */
+  get uncorrectedErrors(): number {
+    return this.#counts[2];
+  }
+
+  set uncorrectedErrors(count: number) {
+    this.#counts[2] = count;
+  }
+
+  /** A command ended GOOD. */
+  succeeded(bytes: number): void {
+    this.#counts[0]++;
+    this.#counts[1] += bytes;
+  }
+}
 
 /** Counters of a logical unit since power on, or since LOG SELECT reset them. */
 export class Statistics {
-  readonly reads = none();
-  readonly writes = none();
-  readonly verifies = none();
+  readonly reads = new ActivityCounters();
+  readonly writes = new ActivityCounters();
+  readonly verifies = new ActivityCounters();
   /** HARDWARE ERROR and ABORTED COMMAND. */
   nonMediumErrors = 0;
 
@@ -25,8 +51,7 @@ export class Statistics {
   succeeded({ address, activity, direction }: CommandDefinition, bytes: number): void {
     if (address === undefined || direction === 'none') return;
     const counters = activity === 'write' ? this.writes : direction === 'in' ? this.reads : this.verifies;
-    counters.commands++;
-    counters.bytes += bytes;
+    counters.succeeded(bytes);
   }
 
   /** @param key of the sense data it ended with */

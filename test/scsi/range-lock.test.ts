@@ -41,6 +41,32 @@ describe('RangeLock', () => {
     expect(started).to.deep.equal(['shared', 'shared too', 'beside']);
   });
 
+  it('keeps exclusive jobs from a shared range until what was begun in it has settled', async () => {
+    for (const fails of [false, true]) {
+      const lock = new RangeLock();
+      expect(lock.free).to.equal(true);
+      const writing = new Deferred();
+      const shared = lock.share(0, 10, writing.promise);
+      shared.catch(() => undefined);
+      expect([lock.idle, lock.free]).to.deep.equal([false, true]);
+      let ran = false;
+      const exclusive = lock.run(5, 15, true, () => void (ran = true));
+      expect(lock.free).to.equal(false);
+      await Promise.resolve();
+      expect(ran).to.equal(false);
+      if (fails) writing.reject(new Error('no'));
+      else writing.resolve();
+      await exclusive;
+      expect(ran).to.equal(true);
+      const error: unknown = await shared.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error !== undefined).to.equal(fails);
+      expect([lock.idle, lock.free]).to.deep.equal([true, true]);
+    }
+  });
+
   it('never runs conflicting jobs at once, and ends all of them', async () => {
     const job = fc.record({
       start: fc.nat(20),

@@ -46,8 +46,8 @@ export class ExportedDevice implements ControlDevice, CommandObserver {
 
   completed(command: TraceableCommand, status: number, sense: Uint8Array | undefined): void {
     this.#inFlight--;
-    const microseconds = this.#statistics.completed(command, status, sense);
-    if (this.#trace?.active) this.#trace.record(command, status, sense, microseconds);
+    this.#statistics.completed(command, status, sense);
+    if (this.#trace?.active) this.#trace.record(command, status, sense, this.#statistics.lastLatency);
   }
 
   details(): DeviceDetails {

@@ -123,14 +123,19 @@ export function afterZeroing({ disk }: Unit, done: Done, context: CommandContext
 
 /** Keep `job`, which writes, out of ranges that are held; where it goes on, exclusive ranges wait for it. */
 export function whenUnlocked(unit: Unit, offset: number, length: number, job: () => Done): Done {
-  if (!unit.locks.idle) return unit.locks.run(offset, offset + length, false, job);
+  if (!unit.locks.free) return unit.locks.run(offset, offset + length, false, job);
   const done = job();
-  if (isPromise(done)) return unit.locks.run(offset, offset + length, false, () => done);
+  if (isPromise(done)) return unit.locks.share(offset, offset + length, done);
 }
 
 function store(unit: Unit, { dataOut, context }: ScsiCommand, offset: number, length: number): Done {
   const done = writeFrom(dataOut, unit.disk, offset, length, unit.blockSize, context);
   return afterWrite(unit, done, context);
+}
+
+/** Apart from write(), which would allocate what the closure shares with it at every call. */
+function storeUnlocked(unit: Unit, command: ScsiCommand, offset: number, length: number): Done {
+  return whenUnlocked(unit, offset, length, () => store(unit, command, offset, length));
 }
 
 /** WRITE(6), (10), (12), (16), (32). */
@@ -145,8 +150,8 @@ export function write(unit: Unit, command: ScsiCommand, definition: CommandDefin
   const offset = lba * unit.blockSize;
   const length = deliveredLength(command, blocks * unit.blockSize, unit.blockSize);
   if (length === 0) return;
-  if (!unit.locks.idle) return whenUnlocked(unit, offset, length, () => store(unit, command, offset, length));
+  if (!unit.locks.free) return storeUnlocked(unit, command, offset, length);
   // As whenUnlocked, without a closure for each write.
   const done = store(unit, command, offset, length);
-  if (isPromise(done)) return unit.locks.run(offset, offset + length, false, () => done);
+  if (isPromise(done)) return unit.locks.share(offset, offset + length, done);
 }
