@@ -17,7 +17,8 @@ process.once('message', (start) => {
   void runHost(
     {
       post: (message: FromHost) => {
-        if (process.connected) process.send?.(message);
+        // A daemon that is gone hears nothing, which `disconnect` tells.
+        if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
       },
       onMessage: (listener) => void process.on('message', (message) => listener(message as ToHost)),
       close: () => undefined,

@@ -1,4 +1,4 @@
-import { Session } from 'node:inspector';
+import type { Session } from 'node:inspector';
 
 /*
  * What a thread does that does not turn its event loop: V8's debugger can interrupt a loop of JavaScript, and names
@@ -29,11 +29,14 @@ function lines(frames: readonly CallFrame[]): string[] {
  * @param ask @returns called when it is over, before the session ends
  * @returns what `ask` was told; nothing where it was told nothing in time, or cannot ask
  */
-function withSession(
+async function withSession(
   ask: (session: Session, tell: (frames: readonly CallFrame[]) => void) => () => void,
 ): Promise<string[]> {
+  // Node can be built without it.
+  const inspector = await import('node:inspector').catch(() => undefined);
+  if (!inspector) return [];
   return new Promise((resolve) => {
-    const session = new Session();
+    const session = new inspector.Session();
     let leave = (): void => undefined;
     const finish = (frames: readonly CallFrame[]): void => {
       clearTimeout(timer);

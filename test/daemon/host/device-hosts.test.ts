@@ -59,7 +59,7 @@ describe('the hosts of devices', () => {
   for (const isolation of ['thread', 'process'] as const) {
     it(`tell why a device cannot be opened in a ${isolation}, and are ended with the daemon`, async () => {
       const { hosts: made } = await hosts(isolation);
-      await made.prepare([tcmu, tcmu]);
+      await made.prepare([tcmu, tcmu], 20_000);
       made.trim();
       made.renew();
       const message = await made.open(tcmu).catch((error: Error) => error.message);
