@@ -1,9 +1,9 @@
+import { DEFAULT_CONTROL_PATH } from '../daemon/control/default-path.js';
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { z } from 'zod';
 import { RpcError, responseSchema, type RequestId } from '../daemon/control/json-rpc.js';
 import { LineSplitter } from '../daemon/control/line-splitter.js';
 import {
-  DEFAULT_CONTROL_PATH,
   methods,
   notifications,
   type MethodName,

@@ -92,6 +92,30 @@ export class DeviceHosts {
    * @param patience milliseconds to wait for the slowest
    */
   async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    this.#connectFor(devices);
+    await endsWithin(patience, Promise.allSettled(this.#all().map(({ ready }) => ready)));
+  }
+
+  /** The same for devices whose commands wait while they are opened: what that needs is run once ahead of time. */
+  async prepareTakeOver(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    const first = this.#connectFor(devices);
+    const { registry, settings, log } = this.#options;
+    const prepared: Promise<void>[] = [];
+    if (first.none) prepared.push(prepareDevice(first.none, registry, settings, log));
+    for (const isolation of ['thread', 'process'] as const) {
+      const tcmu = first[isolation];
+      if (!tcmu) continue;
+      // The spare one too: it would start while devices are being opened.
+      this.#waiting[isolation].push(this.#connect(isolation));
+      for (const connection of this.#waiting[isolation]) {
+        prepared.push(connection.ready.then(() => connection.call('prepare', { tcmu })));
+      }
+    }
+    await endsWithin(patience, Promise.allSettled(prepared));
+  }
+
+  /** @returns one device of each isolation */
+  #connectFor(devices: readonly TcmuDevice[]): Partial<Record<Isolation, TcmuDevice>> {
     const first: Partial<Record<Isolation, TcmuDevice>> = {};
     for (const device of devices) {
       let isolation: Isolation;
@@ -104,19 +128,7 @@ export class DeviceHosts {
       first[isolation] ??= device;
       if (isolation !== 'none') this.#waiting[isolation].push(this.#connect(isolation));
     }
-    const { registry, settings, log } = this.#options;
-    if (first.none) await prepareDevice(first.none, registry, settings, log);
-    const prepared: Promise<void>[] = [];
-    for (const isolation of ['thread', 'process'] as const) {
-      const tcmu = first[isolation];
-      if (!tcmu) continue;
-      // The spare one too: it would start while devices are being opened.
-      this.#waiting[isolation].push(this.#connect(isolation));
-      for (const connection of this.#waiting[isolation]) {
-        prepared.push(connection.ready.then(() => connection.call('prepare', { tcmu })));
-      }
-    }
-    await endsWithin(patience, Promise.allSettled(prepared));
+    return first;
   }
 
   #all(): HostConnection[] {

@@ -7,6 +7,12 @@ import type { FromHost, HostStart, ToHost } from './protocol.js';
 /** Milliseconds that a thread has to load its modules before it is ended all the same. */
 const LOAD_PATIENCE = 10_000;
 
+/**
+ * Mebibytes of each thread's heap for what has just been allocated. V8's own limit is for whole programs: loading the
+ * modules takes what it gives, and keeps it. What serves commands allocates next to nothing.
+ */
+const YOUNG_GENERATION = 4;
+
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
   readonly pid = process.pid;
@@ -19,7 +25,11 @@ export class ThreadLink implements HostLink {
   constructor(start: HostStart, listener: LinkListener, watch?: ThreadWatch) {
     const watched = watch?.add();
     const workerData: HostStart = { ...start, loopMemory: watched?.memory };
-    const worker = startThread(new URL('thread-entry', import.meta.url), { workerData, name: 'device host' });
+    const worker = startThread(new URL('thread-entry', import.meta.url), {
+      workerData,
+      name: 'device host',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+    });
     this.#worker = worker;
     if (watched) watched.worker = worker;
     this.#watched = watched;
