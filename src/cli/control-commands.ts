@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { DEFAULT_CONTROL_PATH } from '../daemon/control/schema.js';
+import { DEFAULT_CONTROL_PATH } from '../daemon/control/control-path.js';
 import type { LogLevel } from '../daemon/log.js';
 import type { ControlCommandOptions, LogLevelOptions } from './control-daemon.js';
 import type { DeviceOptions, PauseOptions } from './control-device.js';

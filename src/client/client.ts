@@ -2,8 +2,8 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import type { z } from 'zod';
 import { RpcError, responseSchema, type RequestId } from '../daemon/control/json-rpc.js';
 import { LineSplitter } from '../daemon/control/line-splitter.js';
+import { DEFAULT_CONTROL_PATH } from '../daemon/control/control-path.js';
 import {
-  DEFAULT_CONTROL_PATH,
   methods,
   notifications,
   type MethodName,

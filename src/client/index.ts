@@ -4,7 +4,8 @@ export { ConnectionLost, NoDaemon } from './errors.js';
 export { latencyBetween, latencyPercentile } from './latency.js';
 export { Trace } from './trace.js';
 export { RpcError, rpcError } from '../daemon/control/json-rpc.js';
-export { controlError, DEFAULT_CONTROL_PATH } from '../daemon/control/schema.js';
+export { DEFAULT_CONTROL_PATH } from '../daemon/control/control-path.js';
+export { controlError } from '../daemon/control/schema.js';
 export type {
   DeviceDetails,
   DeviceStatisticsReport,

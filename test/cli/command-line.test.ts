@@ -55,7 +55,7 @@ describe('the command line', () => {
     const { stdout } = lunette('handlers', 'file');
     expect(stdout).to.match(/^path \(before \?\) +text +required /m);
     expect(stdout).to.match(/^create +flag +off /m);
-    expect(stdout).to.match(/^io +async\|sync +async /m);
+    expect(stdout).to.match(/^io +auto\|async\|sync +auto /m);
   });
 
   it('lists options as JSON', () => {

@@ -5,9 +5,6 @@
  */
 import { z } from 'zod';
 
-/** Where the daemon listens, and clients connect, unless told otherwise. */
-export const DEFAULT_CONTROL_PATH = '/run/lunette/control.sock';
-
 const count = z.number().int().nonnegative();
 const deviceName = z
   .string()
