@@ -1,6 +1,6 @@
-import { DEFAULT_CONTROL_PATH } from '../daemon/control/default-path.js';
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { z } from 'zod';
+import { DEFAULT_CONTROL_PATH } from '../daemon/control/default-path.js';
 import { RpcError, responseSchema, type RequestId } from '../daemon/control/json-rpc.js';
 import { LineSplitter } from '../daemon/control/line-splitter.js';
 import {

@@ -321,11 +321,11 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   }
 
   async removed(tcmu: TcmuDevice): Promise<void> {
+    // First: another device may have the name before this one is closed.
+    removeJournal(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu);
     const device = this.#devices.get(tcmu.uio);
     if (!device) return;
     this.#devices.delete(tcmu.uio);
-    // First: another device may have the name before this one is closed.
-    removeJournal(this.#options.runtimeDirectory ?? RUNTIME_DIRECTORY, tcmu);
     await this.#iscsi?.remove(nameOf(tcmu));
     await device.close(this.#options.drainTimeout);
     this.#log.info({ device: device.name }, `${device.name}: removed`);

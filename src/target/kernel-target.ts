@@ -18,7 +18,7 @@ export interface TargetListener {
   /** Whether this process serves devices of that subtype. Asked before each of the others. */
   owns(device: TcmuDevice): boolean;
   added(device: TcmuDevice): Promise<void>;
-  /** Called for devices whose added() went well. configfs must not be touched: see ConfigfsDevice. */
+  /** Called for devices that it owns, also where added() failed. configfs must not be touched: see ConfigfsDevice. */
   removed(device: TcmuDevice): Promise<void>;
   reconfigured(device: TcmuDevice, change: DeviceChange): Promise<void>;
 }
@@ -39,6 +39,11 @@ export interface KernelTargetOptions extends UioRoots {
   readonly openTimeout?: number;
   /** How long close() waits for the listener before it answers for it, in milliseconds. Default 5 000. */
   readonly closeTimeout?: number;
+  /**
+   * How long after a device that exists could not be served it is tried again, in milliseconds; twice as long each
+   * time, at most a minute. Default 1000.
+   */
+  readonly retryAfter?: number;
 }
 
 /** A device as far as it is known. */
@@ -48,6 +53,8 @@ interface Known {
   readonly waits: boolean;
   /** Whether the listener has it. */
   readonly served: boolean;
+  /** The listener could not serve it, and is asked again. */
+  readonly failed?: boolean;
 }
 
 function statusOf(error: unknown): number {
@@ -57,6 +64,7 @@ function statusOf(error: unknown): number {
 }
 
 /** Milliseconds. */
+const LONGEST_RETRY = 60_000;
 const BUSY_WAIT = 50;
 const BUSY_TRIES = 20;
 
@@ -83,6 +91,7 @@ export class KernelTarget {
   /** What is under way, by UIO name: events of one device are handled one after the other. */
   readonly #queues = new Map<string, Promise<void>>();
   #netlink!: TcmUserNetlink;
+  readonly #retries = new Map<string, NodeJS.Timeout>();
   #giveUp!: () => void;
   /** Resolves when nobody can wait for the listener any longer. */
   readonly #givenUp = new Promise<void>((resolve) => (this.#giveUp = resolve));
@@ -142,6 +151,7 @@ export class KernelTarget {
 
   async #close(): Promise<void> {
     const timer = setTimeout(this.#giveUp, this.#options.closeTimeout ?? 5_000);
+    for (const retry of this.#retries.values()) clearTimeout(retry);
     // First: what happens from here on is not waited for, or it would hang until the next daemon comes.
     if (this.#answers()) {
       await this.#netlink
@@ -211,20 +221,35 @@ export class KernelTarget {
     }
   }
 
-  async #addExisting(uio: string): Promise<void> {
+  async #addExisting(uio: string, retryAfter = this.#options.retryAfter ?? 1000): Promise<void> {
     // Its events, where there were any, have been handled since the scan.
     const device = readUio(uio, this.#options);
-    if (!device || this.#known.has(uio)) return;
-    const served = this.#options.listener.owns(device);
-    if (served) {
+    const known = this.#known.get(uio);
+    if (!device || (known && !known.failed)) return;
+    const owned = this.#options.listener.owns(device);
+    let failed = false;
+    if (owned) {
       try {
         await this.#unlessGivenUp(this.#add(device));
       } catch (error) {
+        failed = true;
         this.#log.error(`${device.hba}/${device.name} cannot be served: ${(error as Error).message}`);
-        return;
+        this.#retry(uio, retryAfter);
       }
     }
-    this.#known.set(uio, { device, served, waits: this.#waits(device) });
+    this.#known.set(uio, { device, served: owned && !failed, failed, waits: this.#waits(device) });
+  }
+
+  /** Its commands wait in the kernel, and what is missing may come: a mount, a network, time. */
+  #retry(uio: string, wait: number): void {
+    if (this.#closing) return;
+    const next = Math.min(2 * wait, LONGEST_RETRY);
+    const timer = setTimeout(() => {
+      this.#retries.delete(uio);
+      void this.#enqueue(uio, () => this.#addExisting(uio, next));
+    }, wait).unref();
+    clearTimeout(this.#retries.get(uio));
+    this.#retries.set(uio, timer);
   }
 
   /** Beside tcmu-runner a device may be in use for a moment: it opens every UIO device before it refuses it. */
@@ -275,7 +300,7 @@ export class KernelTarget {
     if (event.kind === 'added') {
       if (!device) throw Object.assign(new Error('the device is gone already'), { code: 'ENODEV' });
       // The scan came first.
-      if (known?.device.name === device.name && known.device.hba === device.hba) return;
+      if (known?.device.name === device.name && known.device.hba === device.hba && !known.failed) return;
       const served = listener.owns(device);
       if (served && refused) {
         throw new Error(
@@ -288,7 +313,7 @@ export class KernelTarget {
       this.#known.set(event.uio, { device, served, waits });
     } else if (event.kind === 'removed') {
       this.#known.delete(event.uio);
-      if (known?.served) await listener.removed(known.device);
+      if (known && (known.served || known.failed)) await listener.removed(known.device);
     } else if (known?.served) {
       await listener.reconfigured(known.device, event.change);
     }

@@ -59,7 +59,11 @@ describe('KernelTarget', () => {
     tree.close();
   });
 
-  const start = async (closeTimeout = 5_000, openTimeout?: number): Promise<KernelTarget> =>
+  const start = async (
+    closeTimeout = 5_000,
+    openTimeout?: number,
+    retryAfter?: number,
+  ): Promise<KernelTarget> =>
     (target = await KernelTarget.start({
       listener,
       log,
@@ -70,6 +74,7 @@ describe('KernelTarget', () => {
       answerForeign: () => answerForeign(),
       closeTimeout,
       openTimeout,
+      retryAfter,
     }));
 
   const disk: FixtureDevice = { uio: 0, name: 'disk', devConfig: 'mine//x' };
@@ -129,6 +134,26 @@ describe('KernelTarget', () => {
     await start();
     expect(listener.calls).to.include('added uio1 user_0/second').and.include('added done');
     expect(log.of('error')).to.deep.equal(['error: user_0/disk cannot be served: no such image']);
+  });
+
+  it('tries a device again that could not be served at the start, until it can be or is gone', async () => {
+    tree.addDevice(disk);
+    tree.addDevice({ ...disk, uio: 1, name: 'second' });
+    let tries = 0;
+    listener.work = (verb, device) => {
+      if (verb === 'removed') return Promise.resolve();
+      if (device.uio === 'uio0' && ++tries === 3) return Promise.resolve();
+      return Promise.reject(new Error('not mounted yet'));
+    };
+    await start(undefined, undefined, 1);
+    while (!listener.calls.includes('added done')) await kernel.delivered();
+    const second = { ...disk, uio: 1, name: 'second' };
+    expect(await tell('removedDevice', second)).to.equal(0);
+    expect(listener.calls).to.include('removed uio1 user_0/second');
+    tree.removeDevice(second);
+    await target?.close();
+    expect(tries).to.equal(3);
+    expect(log.of('error').filter((line) => line.includes('user_0/disk'))).to.have.length(2);
   });
 
   it('reports removal of what it serves, once', async () => {

@@ -163,7 +163,9 @@ function chooseTransfer({ path, direct, io }: FileOptions, fd: number): Transfer
   if (io === 'sync' || (io === 'auto' && residence === 'memory')) return new SyncTransfer(fd, path);
   const transfer = new AsyncTransfer(fd, path);
   if (direct) return new DirectTransfer(transfer);
-  return io === 'auto' ? new CachedTransfer(fd, path, transfer, residence === 'local') : transfer;
+  // Elsewhere nothing tells what the page cache has.
+  const asksCache = io === 'auto' && process.platform === 'linux';
+  return asksCache ? new CachedTransfer(fd, path, transfer, residence === 'local') : transfer;
 }
 
 /**
