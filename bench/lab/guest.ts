@@ -126,10 +126,12 @@ async function main(): Promise<void> {
       }
     }
   }
+  // Before they are removed: the kernel does not wait for us here, and takes the rings away under the daemon.
+  const complaints = daemon.complaints();
   for (const lun of Object.values(disks)) await lun.remove();
   await daemon.stop();
   await runner.stop();
-  if (daemon.complaints().length > 0) throw new Error(daemon.complaints().join('\n'));
+  if (complaints.length > 0) throw new Error(complaints.join('\n'));
 }
 
 await main();

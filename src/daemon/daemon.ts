@@ -146,7 +146,8 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   /** Disks whose data is in this process would be empty in another. */
   refusal(): string | undefined {
     if (this.#stopping) return 'it is stopping';
-    const held = [...this.#devices.values()].filter(({ holdsData }) => holdsData).map(({ name }) => name);
+    const disks = [...this.#devices.values(), ...this.#exports.map(({ device }) => device)];
+    const held = disks.filter(({ holdsData }) => holdsData).map(({ name }) => name);
     return held.length === 0 ? undefined : `${held.join(', ')}: the data is in the memory of this process`;
   }
 

@@ -167,10 +167,20 @@ describe('Device', () => {
       const { device, log } = await open(broken);
       await device.close(1);
       expect(device.state).to.equal('closed');
-      expect(log.lines.filter((line) => !line.startsWith('debug: '))).to.deep.equal([
+      expect(log.lines.filter((line) => !line.startsWith('debug'))).to.deep.equal([
         'error: user_0/test: flush of the disk failed: undefined',
         'error: user_0/test: close of the disk did not end within 1 ms',
       ]);
+    });
+
+    it('can have flushed before, while commands go on; whoever is closed has not', async () => {
+      const { disk } = heldDisk();
+      const { device } = await open(disk);
+      await device.flush(1000);
+      expect([device.state, ...disk.calls]).to.deep.equal(['serving', 'flush']);
+      await device.close();
+      await device.flush(1000);
+      expect(disk.calls).to.deep.equal(['flush', 'flush', 'close']);
     });
 
     it('does not flush a disk that is read-only', async () => {

@@ -39,6 +39,11 @@ export class ExportedDevice implements ControlDevice, CommandObserver {
     return this.#description.name;
   }
 
+  /** The data is in this process's memory. */
+  get holdsData(): boolean {
+    return this.#disk.handOver !== undefined;
+  }
+
   started(command: TraceableCommand): void {
     this.#inFlight++;
     this.#statistics.started(command);
