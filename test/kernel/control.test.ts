@@ -24,7 +24,7 @@ describe('a running daemon, seen and controlled from the command line', () => {
 
   it('lists and shows its device', async () => {
     expect(device).to.match(new RegExp(`^user_\\d+/${lun.name}$`));
-    expect((await cli('ls')).stdout).to.match(new RegExp(`^${device} +serving +memory +64 MiB`, 'm'));
+    expect((await cli('ls')).stdout).to.match(new RegExp(`^${device} +TCMU +serving +memory +64 MiB`, 'm'));
     expect(JSON.parse((await cli('show', lun.name, '--json')).stdout)).to.include({
       name: device,
       size: 64 * 1024 * 1024,
