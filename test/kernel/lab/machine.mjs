@@ -52,6 +52,20 @@ function killGuest(folder) {
   }
 }
 
+/** Of the guests that run. */
+const folders = new Set();
+
+function remove(folder) {
+  killGuest(folder);
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+function leave(signal) {
+  for (const folder of folders) remove(folder);
+  process.exit(signal === 'SIGINT' ? 130 : 143);
+}
+
 function lines(onLine) {
   let rest = '';
   return (chunk) => {
@@ -78,12 +92,8 @@ export async function runGuest({ command, seconds, memory = '4G', onEvent, onCon
   const folder = mkdtempSync(join(tmpdir(), 'lunette-lab-'));
   const here = fileURLToPath(new URL('.', import.meta.url));
   const consoleLines = [];
-  const leave = (signal) => {
-    killGuest(folder);
-    rmSync(folder, { recursive: true, force: true });
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.once('SIGINT', leave).once('SIGTERM', leave);
+  if (folders.size === 0) process.on('SIGINT', leave).on('SIGTERM', leave);
+  folders.add(folder);
   try {
     for (const name of ['init.sh', 'guest.sh']) copyFileSync(join(here, name), join(folder, name));
     writeFileSync(join(folder, 'checkout'), checkout);
@@ -141,8 +151,7 @@ export async function runGuest({ command, seconds, memory = '4G', onEvent, onCon
     collect?.(folder);
     return { status, timedOut, console: consoleLines };
   } finally {
-    process.off('SIGINT', leave).off('SIGTERM', leave);
-    killGuest(folder);
-    rmSync(folder, { recursive: true, force: true });
+    remove(folder);
+    if (folders.size === 0) process.off('SIGINT', leave).off('SIGTERM', leave);
   }
 }
