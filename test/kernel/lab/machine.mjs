@@ -117,6 +117,7 @@ export async function runGuest({ command, seconds, memory = '4G', onEvent, onCon
         'ssl=null',
         'quiet',
         'loglevel=4',
+        'log_buf_len=4M',
       ],
       // The guest's memory is a file there, without a name.
       { env: { TMPDIR: '/dev/shm' }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import process from 'node:process';
 import { run } from './run.js';
 
 /** What must not be in the kernel's log when everything is well. */
@@ -6,26 +8,30 @@ const alarms =
 
 /** The kernel's log since this object was made. */
 export class KernelLog {
-  readonly #first: number;
+  static #made = 0;
+  readonly #marker: string;
 
-  private constructor(first: number) {
-    this.#first = first;
+  /** Its place is marked in the log itself, whose oldest lines go when it is full. */
+  private constructor() {
+    this.#marker = `lunette kernel test, process ${process.pid}, log ${++KernelLog.#made}.`;
+    writeFileSync('/dev/kmsg', `${this.#marker}\n`);
   }
 
   static async fromNow(): Promise<KernelLog> {
-    return new KernelLog((await allLines()).length);
+    const log = new KernelLog();
+    await log.lines();
+    return log;
   }
 
   async lines(): Promise<string[]> {
-    return (await allLines()).slice(this.#first);
+    const all = (await run('dmesg', [])).stdout.split('\n');
+    const from = all.findIndex((line) => line.includes(this.#marker));
+    if (from < 0) throw new Error('the kernel’s log has lost lines: it is too small');
+    return all.slice(from + 1);
   }
 
   /** @param allowed alarms that the test itself provokes */
   async alarms(allowed?: RegExp): Promise<string[]> {
     return (await this.lines()).filter((line) => alarms.test(line) && !allowed?.test(line));
   }
-}
-
-async function allLines(): Promise<string[]> {
-  return (await run('dmesg', [])).stdout.split('\n');
 }
