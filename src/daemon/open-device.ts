@@ -10,7 +10,7 @@ import { native, type RegionHandle } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
 import { describeFailure } from '../scsi/errno.js';
 import type { CopyManager } from '../scsi/copy-manager.js';
-import type { TcmuDevice } from '../target/uio.js';
+import { isRemoved, type TcmuDevice } from '../target/uio.js';
 import { Steps } from '../device/steps.js';
 import { openJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
@@ -209,6 +209,7 @@ async function openHeld(
       loopMarks: settings.loopMarks,
       checkedBuffers: settings.checkedBuffers,
       freeKeptBuffer: (commandId) => configfs.freeKeptBuffer(commandId),
+      isRemoved: () => isRemoved(tcmu.uio),
       onClosed: () => configfs.release(),
       unit: {
         // Read at each INQUIRY: targetcli sets the serial number only after the device was enabled.

@@ -47,6 +47,8 @@ export interface DeviceOptions {
   readonly checkedBuffers?: boolean;
   /** Release a buffer kept past its command's completion (configfs action/free_kept_buf). */
   readonly freeKeptBuffer?: (commandId: number) => void;
+  /** Whether the kernel has removed the device: nothing can be waited for any more then, and that is no fault. */
+  readonly isRemoved?: () => boolean;
   /** The ring cannot be trusted any more; the device serves nothing until it is opened anew. */
   readonly onBroken?: (error: RingError) => void;
   /** It will not be asked for anything that concerns the kernel any more. */
@@ -470,7 +472,9 @@ export class Device {
     // Of a region that is kept only for verbs that never end: nobody waits on it any more.
     if (this.#state === 'closed') return;
     if (this.#state !== 'closing') this.#state = 'broken';
-    this.#log.error(`${this.name}: ${error.message}; the device is no longer served`);
+    if (error.code === 'REGION_FAILED' && this.#options.isRemoved?.()) {
+      this.#log.info(`${this.name}: the kernel has removed the device`);
+    } else this.#log.error(`${this.name}: ${error.message}; the device is no longer served`);
     this.#options.onBroken?.(error);
   }
 }

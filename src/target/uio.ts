@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One TCMU device, as its UIO device describes it (target_core_user.c, tcmu_update_uio_info). */
@@ -48,6 +48,14 @@ export function parseUioName(uioName: string): TcmuName | undefined {
     subtype: slash < 0 ? devConfig : devConfig.slice(0, slash),
     cfgstring: slash < 0 ? '' : devConfig.slice(slash + 1),
   };
+}
+
+/**
+ * Whether the kernel has unregistered a UIO device, or has begun to: its attributes go before whoever polls it is woken
+ * (drivers/uio/uio.c, uio_unregister_device).
+ */
+export function isRemoved(uio: string, { sys = '/sys' }: UioRoots = {}): boolean {
+  return !existsSync(join(sys, 'class/uio', uio, 'maps'));
 }
 
 function readAttribute(path: string): string | undefined {

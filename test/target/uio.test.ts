@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseUioName, readUio, scanUio } from '../../src/target/uio.js';
+import { isRemoved, parseUioName, readUio, scanUio } from '../../src/target/uio.js';
 import { FixtureTree } from './fixture.js';
 
 describe('UIO devices', () => {
@@ -61,6 +61,12 @@ describe('UIO devices', () => {
     tree.write('sys/class/uio/uio0/name', 'tcm-user/0/a/memory/\n');
     expect(readUio('uio0', tree)).to.equal(undefined);
     expect(readUio('uio1', tree)).to.equal(undefined);
+  });
+
+  it('tells whether a device is being removed, by what goes first', () => {
+    tree.addDevice({ uio: 0, name: 'a', devConfig: 'memory/' });
+    expect(isRemoved('uio0', tree)).to.equal(false);
+    expect(isRemoved('uio1', tree)).to.equal(true);
   });
 
   it('names the file that holds no size', () => {
