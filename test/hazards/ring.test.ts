@@ -1,11 +1,9 @@
 import { expect } from 'chai';
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { Device } from '../../src/device/device.js';
 import type { Disk } from '../../src/handlers/contract.js';
 import { EmulatedKernel } from '../../src/testing/emulated-kernel.js';
 import { Initiator } from '../../src/testing/initiator.js';
-import { cleanExit, type ScriptResult } from '../native/support/script.js';
+import { cleanExit, runNode, type ScriptResult } from '../native/support/script.js';
 
 /*
  * What handlers and initiators can do to a ring: more commands than it holds, buffers used after their time, a
@@ -13,7 +11,6 @@ import { cleanExit, type ScriptResult } from '../native/support/script.js';
  */
 
 const BLOCK = 512;
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 function quiet(): void {
@@ -70,19 +67,7 @@ function runModule(body: string): Promise<ScriptResult> {
       [{ offset: DATA + 4096 * id, length: 512 }], []);
     const statusOf = (index) => writer.readResponse(120 * index).response.status;
   `;
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--input-type=module', '--eval', preamble + body],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout: 15_000, killSignal: 'SIGKILL' },
-  );
-  const output = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
-  }
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ code, signal, ...output }));
-  });
+  return runNode(['--import', 'tsx', '--input-type=module', '--eval', preamble + body]);
 }
 
 describe('a ring under load', () => {

@@ -22,20 +22,20 @@ describe('the daemon’s life', () => {
     await lun.remove();
   });
 
+  /** One block is being written at byte 16384; the writer ends when it was answered. */
+  async function beginWrite(lun: LoopbackLun): Promise<{ written: Promise<unknown> }> {
+    const written = bash(`dd if=/dev/zero of=${lun.path} bs=4k seek=4 count=1 oflag=direct status=none`);
+    await lunette.daemon.logged('the write', /writing at 16384/);
+    // In an object, or `await` would wait for it too.
+    return { written };
+  }
+
   it('answers what is in flight at SIGTERM, and exits with 0', async () => {
     const lun = await LoopbackLun.create({ backstore: 'user:moody', size: '64M', cfgstring: '?delay=1000' });
-    const writer = run('dd', [
-      'if=/dev/zero',
-      `of=${lun.path}`,
-      'bs=4k',
-      'seek=4',
-      'count=1',
-      'oflag=direct',
-    ]);
-    await lunette.daemon.logged('the write', /writing at 16384/);
+    const { written } = await beginWrite(lun);
     expect(await lunette.daemon.stop()).to.equal(0);
     expect(lunette.daemon.log.map(({ msg }) => msg)).to.include('written at 16384');
-    await writer;
+    await written;
     expect(lunette.daemon.complaints()).to.deep.equal([]);
     lunette.daemon = await Daemon.start(moody);
     await lun.remove();
@@ -43,22 +43,14 @@ describe('the daemon’s life', () => {
 
   it('leaves at once at a second SIGTERM; what it did not answer the next one does', async () => {
     const lun = await LoopbackLun.create({ backstore: 'user:moody', size: '64M', cfgstring: '?delay=8000' });
-    const writer = run('dd', [
-      'if=/dev/zero',
-      `of=${lun.path}`,
-      'bs=4k',
-      'seek=4',
-      'count=1',
-      'oflag=direct',
-    ]);
-    await lunette.daemon.logged('the write', /writing at 16384/);
+    const { written } = await beginWrite(lun);
     lunette.daemon.signal('SIGTERM');
     await lunette.daemon.logged('the first signal', /draining/);
     lunette.daemon.signal('SIGTERM');
     expect(await lunette.daemon.exited).to.equal(1);
     expect(lunette.daemon.log.map(({ msg }) => msg)).not.to.include('written at 16384');
     lunette.daemon = await Daemon.start(moody);
-    await writer;
+    await written;
     expect(lunette.daemon.log.map(({ msg }) => msg)).to.include('written at 16384');
     await lun.remove();
   });

@@ -28,11 +28,15 @@ export function withAddon(body: string): string {
 }
 
 /**
- * Run a script in a Node process of its own (with `gc()`): a crash there is a result here. The process is
- * killed when it has not ended after 15 seconds.
+ * Run a script in a Node process of its own (with `gc()`): a crash there is a result here.
  */
 export function runScript(body: string): Promise<ScriptResult> {
-  const child = spawn(process.execPath, ['--expose-gc', '--input-type=commonjs', '-e', withAddon(body)], {
+  return runNode(['--expose-gc', '--input-type=commonjs', '-e', withAddon(body)]);
+}
+
+/** Run Node in a process of its own, killed when it has not ended after 15 seconds. */
+export function runNode(args: readonly string[]): Promise<ScriptResult> {
+  const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 15_000,

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import * as cdb from '../../../src/scsi/cdb.js';
-import { LogicalUnit } from '../../../src/scsi/logical-unit.js';
+import type { LogicalUnit } from '../../../src/scsi/logical-unit.js';
 import { serviceAction } from '../../../src/scsi/opcode.js';
 import { MAX_REGISTRATIONS } from '../../../src/scsi/persistent-reservations.js';
 import { reservationType } from '../../../src/scsi/reservation-state.js';
-import { TestDisk } from '../support/disk.js';
 import { Initiator, key } from '../support/initiator.js';
+import { A, B, C, D, ThreeInitiators } from '../support/three-initiators.js';
 import { iscsiNexus } from '../support/nexus.js';
 import { nexus as plainNexus, refused } from '../support/unit.js';
 
@@ -13,30 +13,22 @@ const RELEASED = '6/2a/04';
 const RESERVATION_PREEMPTED = '6/2a/03';
 
 const types = reservationType;
-const [A, B, C, D] = [key(0xa), key(0xb), key(0xc), key(0xd)];
 
 describe('PERSISTENT RESERVE OUT', () => {
   let unit: LogicalUnit;
   let a: Initiator;
   let b: Initiator;
   let c: Initiator;
+  let keys: () => string[];
+  let generation: () => number;
+  let reserved: () => number | undefined;
+  let registerAll: () => Promise<void>;
 
   beforeEach(() => {
-    unit = new LogicalUnit(new TestDisk());
-    a = new Initiator(unit, 'iqn.test:a');
-    b = new Initiator(unit, 'iqn.test:b');
-    c = new Initiator(unit, 'iqn.test:c');
+    const three = new ThreeInitiators();
+    ({ unit, a, b, c, keys, generation, reserved } = three);
+    registerAll = () => three.registerAll();
   });
-
-  const keys = (): string[] => Array.from(unit.reservations.state.registrations.values(), (one) => one.key);
-  const generation = (): number => unit.reservations.state.generation;
-  const reserved = (): number | undefined => unit.reservations.state.reservation?.type;
-
-  async function registerAll(): Promise<void> {
-    for (const [initiator, serviceActionKey] of [[a, A] as const, [b, B] as const, [c, C] as const]) {
-      expect(await initiator.out('register', { serviceActionKey })).to.equal('good');
-    }
-  }
 
   describe('REGISTER', () => {
     it('needs the key that is registered, zero where none is', async () => {

@@ -6,6 +6,7 @@ import { reservationType } from '../../../src/scsi/reservation-state.js';
 import { TargetPortGroups } from '../../../src/scsi/target-port-groups.js';
 import { diskWith, TestDisk } from '../support/disk.js';
 import { Initiator, key } from '../support/initiator.js';
+import { A, B, C, D, ThreeInitiators } from '../support/three-initiators.js';
 import { iscsiTransportId } from '../support/nexus.js';
 import { Deferred, run } from '../support/unit.js';
 
@@ -13,33 +14,25 @@ const RELEASED = '6/2a/04';
 const REGISTRATION_PREEMPTED = '6/2a/05';
 
 const types = reservationType;
-const [A, B, C, D] = [key(0xa), key(0xb), key(0xc), key(0xd)];
 
 describe("PERSISTENT RESERVE OUT of another's reservation", () => {
   let unit: LogicalUnit;
   let a: Initiator;
   let b: Initiator;
   let c: Initiator;
+  let keys: () => string[];
+  let generation: () => number;
+  let reserved: () => number | undefined;
+  let registerAll: () => Promise<void>;
 
   beforeEach(() => {
-    unit = new LogicalUnit(new TestDisk());
-    a = new Initiator(unit, 'iqn.test:a');
-    b = new Initiator(unit, 'iqn.test:b');
-    c = new Initiator(unit, 'iqn.test:c');
+    const three = new ThreeInitiators();
+    ({ unit, a, b, c, keys, generation, reserved } = three);
+    registerAll = () => three.registerAll();
   });
 
-  const keys = (): string[] => Array.from(unit.reservations.state.registrations.values(), (one) => one.key);
-  const generation = (): number => unit.reservations.state.generation;
-  const reserved = (): number | undefined => unit.reservations.state.reservation?.type;
-
-  async function registerAll(): Promise<void> {
-    for (const [initiator, serviceActionKey] of [[a, A] as const, [b, B] as const, [c, C] as const]) {
-      expect(await initiator.out('register', { serviceActionKey })).to.equal('good');
-    }
-  }
-
   describe('PREEMPT', () => {
-    beforeEach(registerAll);
+    beforeEach(() => registerAll());
 
     it('takes a registration away', async () => {
       const parameters = { key: B, serviceActionKey: A };
