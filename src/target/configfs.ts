@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeKernelFile } from './kernel-file.js';
 
 /** Where configfs is mounted on every distribution. */
 export const CONFIGFS = '/sys/kernel/config';
@@ -175,13 +176,7 @@ export class ConfigfsDevice {
 
   #write(file: string, value: string): void {
     try {
-      // Only to write: nobody, root included, may read some of them; and configfs cannot create or truncate a file.
-      const fd = openSync(this.#path(file), constants.O_WRONLY);
-      try {
-        writeSync(fd, value);
-      } finally {
-        closeSync(fd);
-      }
+      writeKernelFile(this.#path(file), value);
     } catch (error) {
       throw this.#failure('write', file, error);
     }

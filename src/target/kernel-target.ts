@@ -1,9 +1,10 @@
-import { closeSync, constants as files, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endsWithin } from '../device/patience.js';
 import { native, type NetlinkSocketHandle } from '../native/addon.js';
 import { CONFIGFS, ConfigfsDevice } from './configfs.js';
+import { writeKernelFile } from './kernel-file.js';
 import type { TargetLog } from './log.js';
 import { RECEIVE_BUFFER, TcmUserNetlink, type DeviceChange, type TcmUserEvent } from './tcm-user-netlink.js';
 import { parseUioName, readUio, scanUio, type TcmuDevice, type UioRoots } from './uio.js';
@@ -135,13 +136,9 @@ export class KernelTarget {
 
   async #withinOpenTimeout(opening: Promise<void>[]): Promise<void> {
     const timeout = this.#options.openTimeout ?? 10_000;
-    const timer = new AbortController();
-    const expired = delay(timeout, true, { signal: timer.signal }).catch(() => false);
-    if (await Promise.race([Promise.all(opening).then(() => false), expired])) {
-      const names = [...this.#queues.keys()].join(', ');
-      this.#log.warn(`${names}: not open after ${timeout} ms; the daemon goes on without waiting`);
-    }
-    timer.abort();
+    if (await endsWithin(timeout, Promise.all(opening))) return;
+    const names = [...this.#queues.keys()].join(', ');
+    this.#log.warn(`${names}: not open after ${timeout} ms; the daemon goes on without waiting`);
   }
 
   /** Stop following. The kernel then no longer waits for answers; served devices stay with the listener. */
@@ -197,15 +194,8 @@ export class KernelTarget {
    */
   #releaseStuckEvents(): void {
     const parameters = join(this.#options.sys ?? '/sys', 'module/target_core_user/parameters');
-    const set = (parameter: string, value: string): void => {
-      // Only to write: nobody, root included, may read reset_netlink.
-      const fd = openSync(join(parameters, parameter), files.O_WRONLY);
-      try {
-        writeSync(fd, value);
-      } finally {
-        closeSync(fd);
-      }
-    };
+    const set = (parameter: string, value: string): void =>
+      writeKernelFile(join(parameters, parameter), value);
     try {
       set('block_netlink', '1');
       try {
