@@ -10,6 +10,7 @@
         'native/adopt-descriptor.cc',
         'native/consumer.cc',
         'native/data-area.cc',
+        'native/generator-group.cc',
         'native/generator.cc',
         'native/shared-ring.cc',
       ],

@@ -66,12 +66,14 @@ export function buildNative() {
 /**
  * @returns {{
  *   Generator: new (descriptors: object) => { run(load: Load): Promise<Outcome> },
- *   Consumer: new (descriptors: object, options: { storage: 'null' | 'memory' | 'file', diskBytes: number,
+ *   GeneratorGroup: new (descriptors: object[]) => { run(load: Load): Promise<Outcome> },
+ *   Consumer: new (descriptors: object | object[], options: { storage: 'null' | 'memory' | 'file', diskBytes: number,
  *     path?: string, cpu: number }) => { close(): void },
  *   adopt(pid: number, descriptor: number): number,
  *   release(descriptor: number): void,
- *   pin(cpu: number): void,
- * }} a generator may run one load at a time; pin() keeps the calling thread on a CPU
+ *   pin(cpu: number, thread?: number): void,
+ * }} a generator may run one load at a time; a group feeds all its rings from one thread, and its load's depth and
+ *   commands are those of each ring; pin() keeps the calling thread, or the one named, on a CPU
  */
 export function loadNative() {
   return createRequire(import.meta.url)(binary);

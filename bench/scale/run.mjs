@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { buildNative } from '../ring/native.mjs';
+import { buildNative, loadNative } from '../ring/native.mjs';
+import { createRegion } from '../ring/region.mjs';
 import { StandInKernel } from '../stand-in/kernel.mjs';
 import { checkout, say } from '../support/bench.mjs';
 import { median, ratios, spread } from '../support/median.mjs';
@@ -13,7 +14,7 @@ import { median, ratios, spread } from '../support/median.mjs';
 /*
  * `npm run bench:scale`: one `lunette serve` with more and more devices, in its own thread, in threads and in
  * processes, natively, with a stand-in for the kernel: throughput at the same total queue depth, CPU time, memory and
- * the time until it is ready.
+ * the time until it is ready. Beside it, what a minimal consumer in C++ makes of as many rings in one thread.
  */
 
 const usage = `npm run bench:scale -- [options]
@@ -22,7 +23,7 @@ const usage = `npm run bench:scale -- [options]
   --seconds N     length of one run (default 2)
   --depth N       commands in flight in total, at least one for each device (default 64)
   --devices N     may be repeated (default 1, 4, 16 and 64)
-  --isolation I   none, thread or process; may be repeated (default: each)
+  --isolation I   none, thread, process, or C for the minimal consumer; may be repeated (default: each)
   --json FILE     where the results go (default bench/results/scale.json)`;
 
 const MIB = 2 ** 20;
@@ -34,11 +35,14 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     depth: { type: 'string', default: '64' },
     devices: { type: 'string', multiple: true, default: ['1', '4', '16', '64'] },
-    isolation: { type: 'string', multiple: true, default: ['none', 'thread', 'process'] },
+    isolation: { type: 'string', multiple: true, default: ['none', 'C', 'thread', 'process'] },
     json: { type: 'string', default: join(checkout, 'bench/results/scale.json') },
     help: { type: 'boolean', default: false },
   },
 });
+
+/** Without that the scheduler may put the generator and what it feeds, which wake each other, on one CPU. */
+const cpus = os.availableParallelism() > 1 ? { consumer: 0, generator: 1 } : { consumer: -1, generator: -1 };
 
 /** Reads of a disk that holds nothing: what is measured is not the disk. */
 const load = {
@@ -49,42 +53,75 @@ const load = {
   stamps: false,
   copies: true,
   wakeEach: true,
-  spinMicroseconds: 0,
+  spinMicroseconds: 200,
+  cpu: cpus.generator,
 };
 
+/** @param generator of all rings, in one thread: with many of them the producer is the same as with one */
+async function throughput(generator, name, devices, { seconds, depth }) {
+  const run = (more) => generator.run({ ...load, ...more });
+  // The first command of a device gets a unit attention.
+  await run({ depth: 1, milliseconds: 0, commands: 1 });
+  const each = Math.max(1, Math.floor(depth / devices));
+  await run({ depth: each, milliseconds: 500, commands: 0 });
+  return async () => {
+    const outcome = await run({ depth: each, milliseconds: seconds * 1000, commands: 0 });
+    const { errors, mismatches, stalled, commands } = outcome;
+    if (errors + mismatches > 0 || stalled) {
+      throw new Error(`${devices} devices, ${name}: ${JSON.stringify(outcome)}`);
+    }
+    return { commands, iops: commands / outcome.seconds, p99: outcome.p99 };
+  };
+}
+
 /** One daemon, from its start to its end. */
-async function measure(isolation, devices, { seconds, depth }) {
+async function measureDaemon(isolation, devices, options) {
   const kernel = new StandInKernel(
     Array.from({ length: devices }, () => ({ config: 'null/', size: DISK_BYTES })),
   );
   const daemon = kernel.serve(['--isolate', isolation]);
   try {
     const ready = await daemon.ready();
+    // Its main thread, where all devices are: threads and processes go where there is room.
+    if (isolation === 'none') loadNative().pin(cpus.consumer, daemon.pid);
     const memory = daemon.residentMemory();
-    const run = (more) =>
-      Promise.all(kernel.generators.map((generator) => generator.run({ ...load, ...more })));
-    // The first command of a device gets a unit attention.
-    await run({ depth: 1, milliseconds: 0, commands: 1 });
-    const each = Math.max(1, Math.floor(depth / devices));
-    await run({ depth: each, milliseconds: 500, commands: 0 });
+    const run = await throughput(kernel.group, isolation, devices, options);
     const cpu = daemon.cpuTime();
-    const outcomes = await run({ depth: each, milliseconds: seconds * 1000, commands: 0 });
+    const { commands, iops, p99 } = await run();
     const cpuTime = daemon.cpuTime() - cpu;
-    const wrong = outcomes.find(({ errors, mismatches, stalled }) => errors + mismatches > 0 || stalled);
-    if (wrong) throw new Error(`${devices} devices, ${isolation}: ${JSON.stringify(wrong)}`);
-    const commands = outcomes.reduce((sum, outcome) => sum + outcome.commands, 0);
     return {
       ready,
       memory,
       busyMemory: daemon.residentMemory(),
-      iops: outcomes.reduce((sum, outcome) => sum + outcome.commands / outcome.seconds, 0),
-      p99: median(outcomes.map(({ p99 }) => p99)),
+      iops,
+      p99,
       cpuPerMillion: (cpuTime / commands) * 1e6,
     };
   } finally {
     await daemon.stop();
     kernel.close();
   }
+}
+
+/** The minimal consumer, all rings in one thread of this process. */
+async function measureMinimal(devices, options) {
+  const { Consumer, GeneratorGroup } = loadNative();
+  const regions = Array.from({ length: devices }, createRegion);
+  const rings = regions.map(({ descriptors }) => descriptors);
+  const consumer = new Consumer(rings, { storage: 'null', diskBytes: DISK_BYTES, cpu: cpus.consumer });
+  try {
+    const { iops, p99 } = await (
+      await throughput(new GeneratorGroup(rings), 'the minimal consumer', devices, options)
+    )();
+    return { iops, p99 };
+  } finally {
+    consumer.close();
+    for (const region of regions) region.close();
+  }
+}
+
+function measure(isolation, devices, options) {
+  return isolation === 'C' ? measureMinimal(devices, options) : measureDaemon(isolation, devices, options);
 }
 
 function versionTime() {
@@ -98,6 +135,10 @@ function versionTime() {
 function summarize(isolation, counts, runs) {
   const least = counts[0];
   const of = (devices, name) => runs.get(devices).map((run) => run[name]);
+  const middle = (devices, name) => {
+    const figures = of(devices, name);
+    return figures[0] === undefined ? undefined : median(figures);
+  };
   return counts.map((devices) => {
     const byRound = ratios(of(devices, 'iops'), of(least, 'iops'));
     const more = of(devices, 'memory').map((bytes, round) => bytes - of(least, 'memory')[round]);
@@ -109,17 +150,17 @@ function summarize(isolation, counts, runs) {
       ratios: byRound,
       spread: spread(byRound),
       p99: median(of(devices, 'p99')),
-      cpuPerMillion: median(of(devices, 'cpuPerMillion')),
-      memory: median(of(devices, 'memory')),
-      busyMemory: median(of(devices, 'busyMemory')),
-      memoryEachMore: devices === least ? undefined : median(more) / (devices - least),
-      ready: median(of(devices, 'ready')),
+      cpuPerMillion: middle(devices, 'cpuPerMillion'),
+      memory: middle(devices, 'memory'),
+      busyMemory: middle(devices, 'busyMemory'),
+      memoryEachMore: devices === least || isolation === 'C' ? undefined : median(more) / (devices - least),
+      ready: middle(devices, 'ready'),
     };
   });
 }
 
 const columns = [
-  'isolation',
+  'served in',
   'devices',
   'IOPS',
   'ratio (spread)',
@@ -131,19 +172,26 @@ const columns = [
   'ready ms',
 ];
 
+const names = {
+  none: 'one thread',
+  C: 'one thread, C',
+  thread: 'threads',
+  process: 'processes',
+};
+
 function row(one) {
   const mebibytes = (bytes) => (bytes === undefined ? '' : (bytes / MIB).toFixed(1));
   const cells = [
-    one.isolation,
+    names[one.isolation],
     one.devices,
     Math.round(one.iops),
     `${one.ratio.toFixed(2)} (${Math.round(one.spread * 100)} %)`,
     Math.round(one.p99),
-    one.cpuPerMillion.toFixed(2),
+    one.cpuPerMillion?.toFixed(2) ?? '',
     mebibytes(one.memory),
     mebibytes(one.memoryEachMore),
     mebibytes(one.busyMemory),
-    Math.round(one.ready),
+    one.ready === undefined ? '' : Math.round(one.ready),
   ];
   return `| ${cells.join(' | ')} |`;
 }

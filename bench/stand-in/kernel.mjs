@@ -38,6 +38,7 @@ export class StandInKernel {
   generators = [];
   #folder = mkdtempSync('/dev/shm/lunette-stand-in-');
   #regions = [];
+  #group;
 
   /** @param {readonly { config: string, size: number }[]} devices dev_config, and bytes */
   constructor(devices) {
@@ -65,6 +66,12 @@ export class StandInKernel {
       this.generators.push(new Generator(region.descriptors));
     });
     writeFileSync(join(this.#folder, 'regions.json'), JSON.stringify({ pid: process.pid, regions }));
+  }
+
+  /** One generator that feeds all rings from one thread, in the place of the others. */
+  get group() {
+    const { GeneratorGroup } = loadNative();
+    return (this.#group ??= new GeneratorGroup(this.#regions.map(({ descriptors }) => descriptors)));
   }
 
   /** Start `lunette serve`. It is not ready yet. @param {readonly string[]} args of it */

@@ -8,7 +8,7 @@
 
 #include "adopt-descriptor.h"
 #include "consumer.h"
-#include "generator.h"
+#include "generator-group.h"
 
 /*
  * What bench/ring/native.ts declares. The one caller is there, and passes what it should: arguments are not checked.
@@ -25,6 +25,15 @@ Descriptors DescriptorsOf(const Napi::Value& value) {
   const auto object = value.As<Napi::Object>();
   return {static_cast<int>(Number(object, "memory")), static_cast<int>(Number(object, "wake")),
           static_cast<int>(Number(object, "doorbell")), static_cast<std::size_t>(Number(object, "size"))};
+}
+
+/** One ring's descriptors, or an array of those of several. */
+std::vector<Descriptors> RingsOf(const Napi::Value& value) {
+  if (!value.IsArray()) return {DescriptorsOf(value)};
+  const auto array = value.As<Napi::Array>();
+  std::vector<Descriptors> rings;
+  for (std::uint32_t index = 0; index < array.Length(); index++) rings.push_back(DescriptorsOf(array.Get(index)));
+  return rings;
 }
 
 Load LoadOf(const Napi::Object& object) {
@@ -67,15 +76,19 @@ Napi::Object ToObject(Napi::Env env, const Outcome& outcome) {
   return object;
 }
 
-class GeneratorHandle : public Napi::ObjectWrap<GeneratorHandle> {
+/** The JS class of a Generator or a GeneratorGroup. @tparam Argument gives its constructor's */
+template <class T, auto Argument>
+class GeneratorHandle : public Napi::ObjectWrap<GeneratorHandle<T, Argument>> {
  public:
-  static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Generator", {InstanceMethod("run", &GeneratorHandle::Run)});
+  static Napi::Function Define(Napi::Env env, const char* name) {
+    return GeneratorHandle::DefineClass(env, name,
+                                        {GeneratorHandle::InstanceMethod("run", &GeneratorHandle::Run)});
   }
 
-  explicit GeneratorHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GeneratorHandle>(info) {
+  explicit GeneratorHandle(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<GeneratorHandle<T, Argument>>(info) {
     try {
-      generator_ = std::make_shared<Generator>(DescriptorsOf(info[0]));
+      generator_ = std::make_shared<T>(Argument(info[0]));
     } catch (const std::runtime_error& error) {
       throw Napi::Error::New(info.Env(), error.what());
     }
@@ -102,7 +115,7 @@ class GeneratorHandle : public Napi::ObjectWrap<GeneratorHandle> {
     return deferred.Promise();
   }
 
-  std::shared_ptr<Generator> generator_;
+  std::shared_ptr<T> generator_;
 };
 
 class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
@@ -119,7 +132,7 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
                          : storage == "memory" ? Storage::kMemory
                                                : Storage::kFile;
     try {
-      consumer_ = std::make_unique<Consumer>(DescriptorsOf(info[0]), kind,
+      consumer_ = std::make_unique<Consumer>(RingsOf(info[0]), kind,
                                              static_cast<std::uint64_t>(Number(options, "diskBytes")), path,
                                              static_cast<int>(Number(options, "cpu")));
     } catch (const std::runtime_error& error) {
@@ -133,11 +146,14 @@ class ConsumerHandle : public Napi::ObjectWrap<ConsumerHandle> {
   std::unique_ptr<Consumer> consumer_;
 };
 
-void Pin(const Napi::CallbackInfo& info) { PinThread(info[0].As<Napi::Number>().Int32Value()); }
+void Pin(const Napi::CallbackInfo& info) {
+  PinThread(info[0].As<Napi::Number>().Int32Value(), info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : 0);
+}
 
 Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("pin", Napi::Function::New(env, Pin, "pin"));
-  exports.Set("Generator", GeneratorHandle::Define(env));
+  exports.Set("Generator", GeneratorHandle<Generator, DescriptorsOf>::Define(env, "Generator"));
+  exports.Set("GeneratorGroup", GeneratorHandle<GeneratorGroup, RingsOf>::Define(env, "GeneratorGroup"));
   exports.Set("Consumer", ConsumerHandle::Define(env));
   exports.Set("adopt", Napi::Function::New(env, AdoptDescriptor, "adopt"));
   exports.Set("release", Napi::Function::New(env, ReleaseDescriptor, "release"));

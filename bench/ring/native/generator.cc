@@ -14,8 +14,6 @@ constexpr std::size_t kBlock = 512;
 constexpr std::uint64_t kSample = 16;
 /** Of a CDB, padded to 8. */
 constexpr std::uint32_t kCdbSpace = 16;
-/** Nothing is answered for so long: something hangs. Nanoseconds. */
-constexpr std::uint64_t kPatience = 5'000'000'000;
 
 /** What every page of a disk begins with, once it is filled. */
 std::uint64_t Stamp(std::uint64_t block) { return (block + 1) * 0x9e3779b97f4a7c15; }
@@ -158,7 +156,6 @@ void Generator::CheckData(const Load& load, Slot& slot, Outcome& outcome) {
   if (!same) outcome.mismatches++;
 }
 
-/** Take what is complete up to the tail. */
 void Generator::Complete(const Load& load, Outcome& outcome) {
   const std::uint32_t tail = ring_.LoadTail();
   const std::uint64_t now = tail == done_ ? 0 : Now();
@@ -196,10 +193,7 @@ bool Generator::Wait(const Load& load) {
   return true;
 }
 
-Outcome Generator::Run(const Load& load) {
-  PinThread(load.cpu);
-  Outcome outcome;
-  outcome.latencies.reserve(1 << 20);
+void Generator::Begin(const Load& load) {
   slots_.resize(load.depth);
   free_.clear();
   for (unsigned index = 0; index < load.depth; index++) {
@@ -207,22 +201,33 @@ Outcome Generator::Run(const Load& load) {
     free_.push_back(static_cast<std::uint16_t>(index));
   }
   nextBlock_ = 0;
+  begun_ = 0;
+}
+
+bool Generator::QueueAll(const Load& load, Outcome& outcome, std::uint64_t now) {
+  bool any = false;
+  while ((load.duration != 0 || begun_ < load.commands) && Queue(load, outcome, any ? 0 : now)) {
+    any = true;
+    begun_++;
+  }
+  if (any && !load.wakeEach) {
+    Signal(ring_.Wake());
+    outcome.wakeUps++;
+  }
+  return any;
+}
+
+Outcome Generator::Run(const Load& load) {
+  PinThread(load.cpu);
+  Outcome outcome;
+  outcome.latencies.reserve(1 << 20);
+  Begin(load);
   const std::uint64_t cpu = ThreadCpuTime();
   const std::uint64_t start = Now();
   std::uint64_t now = start;
-  std::uint64_t queued = 0;
-  bool ending = false;
   while (true) {
-    bool any = false;
-    while (!ending && Queue(load, outcome, any ? 0 : now)) {
-      any = true;
-      ending = load.duration == 0 && ++queued == load.commands;
-    }
-    if (any && !load.wakeEach) {
-      Signal(ring_.Wake());
-      outcome.wakeUps++;
-    }
-    if (ending && free_.size() == load.depth) break;
+    if (load.duration == 0 || now - start < load.duration) QueueAll(load, outcome, now);
+    if (IsIdle()) break;
     if (!Wait(load)) {
       outcome.stalled = true;
       break;
@@ -230,7 +235,6 @@ Outcome Generator::Run(const Load& load) {
     const std::uint64_t before = now;
     now = Now();
     outcome.longestGap = std::max(outcome.longestGap, now - before);
-    if (load.duration != 0 && now - start >= load.duration) ending = true;
     Complete(load, outcome);
   }
   outcome.nanoseconds = Now() - start;

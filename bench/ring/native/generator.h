@@ -8,6 +8,9 @@
 
 namespace bench {
 
+/** Nothing is answered for so long: something hangs. Nanoseconds. */
+constexpr std::uint64_t kPatience = 5'000'000'000;
+
 /** What a disk that is read holds: what was written to it, or nothing. */
 enum class Content { kStamps, kZeroes };
 
@@ -63,6 +66,22 @@ class Generator {
   /** Blocks. Every command is answered when it returns, unless it stalled. */
   Outcome Run(const Load& load);
 
+  /* The steps of a run, for whoever drives several rings from one thread. */
+
+  void Begin(const Load& load);
+  /**
+   * Queue as many commands as the load allows, and wake the consumer.
+   * @param now when the last command was queued or answered; 0: look at the clock
+   * @returns whether there was any
+   */
+  bool QueueAll(const Load& load, Outcome& outcome, std::uint64_t now);
+  bool HasAnswers() const { return ring_.LoadTail() != done_; }
+  /** Take what is complete up to the tail. */
+  void Complete(const Load& load, Outcome& outcome);
+  /** Whether everything is answered. */
+  bool IsIdle() const { return free_.size() == slots_.size(); }
+  int Doorbell() const { return ring_.Doorbell(); }
+
  private:
   struct Slot {
     std::vector<lunette::tcmu::Iovec> iovecs;
@@ -77,7 +96,6 @@ class Generator {
   bool MakeRoom(std::uint32_t length);
   void FillEntry(std::uint16_t id, const Slot& slot, std::uint32_t length, std::size_t bytes);
   void PrepareData(const Load& load, Slot& slot);
-  void Complete(const Load& load, Outcome& outcome);
   void CheckData(const Load& load, Slot& slot, Outcome& outcome);
   bool Wait(const Load& load);
   std::uint64_t Random();
@@ -91,6 +109,8 @@ class Generator {
   /** Up to which completions were taken. */
   std::uint32_t done_;
   std::uint64_t nextBlock_ = 0;
+  /** Commands of this run. */
+  std::uint64_t begun_ = 0;
   std::uint64_t queued_ = 0;
   std::uint64_t random_ = 0x9e3779b97f4a7c15;
 };

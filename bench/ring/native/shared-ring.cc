@@ -44,19 +44,22 @@ void Signal(int fd) {
   [[maybe_unused]] const ssize_t size = ::write(fd, &one, sizeof one);
 }
 
-void AwaitSignal(int fd, int milliseconds) {
-  pollfd entry{fd, POLLIN, 0};
-  if (::poll(&entry, 1, milliseconds) <= 0) return;
+void TakeSignal(int fd) {
   std::uint64_t count;
   [[maybe_unused]] const ssize_t size = ::read(fd, &count, sizeof count);
 }
 
-void PinThread(int cpu) {
+void AwaitSignal(int fd, int milliseconds) {
+  pollfd entry{fd, POLLIN, 0};
+  if (::poll(&entry, 1, milliseconds) > 0) TakeSignal(fd);
+}
+
+void PinThread(int cpu, int thread) {
   if (cpu < 0) return;
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof set, &set);
+  ::sched_setaffinity(thread, sizeof set, &set);
 }
 
 std::uint64_t Now() { return Clock(CLOCK_MONOTONIC); }

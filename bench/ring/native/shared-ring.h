@@ -66,6 +66,9 @@ class SharedRing {
 /** Give an eventfd's signal. */
 void Signal(int fd);
 
+/** Take the signal that an eventfd has. */
+void TakeSignal(int fd);
+
 /**
  * Wait for an eventfd's signal with poll(2), and take it.
  * @param milliseconds -1: for ever
@@ -73,10 +76,11 @@ void Signal(int fd);
 void AwaitSignal(int fd, int milliseconds);
 
 /**
- * Keep the calling thread on one CPU. Without that the scheduler may put generator and consumer, which wake each other
+ * Keep a thread on one CPU. Without that the scheduler may put generator and consumer, which wake each other
  * all the time, on the same one, and what is measured is how they take turns. @param cpu nothing happens where negative
+ * @param thread 0: the calling one
  */
-void PinThread(int cpu);
+void PinThread(int cpu, int thread = 0);
 
 /** CLOCK_MONOTONIC, in nanoseconds. */
 std::uint64_t Now();
