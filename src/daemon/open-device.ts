@@ -6,6 +6,7 @@ import { endsWithin } from '../device/patience.js';
 import type { Disk, Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import { Device, type DeviceJournal } from '../device/device.js';
+import { threadRings } from '../ring/ring-group.js';
 import { native, type RegionHandle } from '../native/addon.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
 import { describeFailure } from '../scsi/errno.js';
@@ -198,6 +199,7 @@ async function openHeld(
     const device = new Device({
       name,
       region,
+      rings: threadRings(),
       disk,
       reopen: open,
       log,

@@ -5,6 +5,7 @@ import type { Journal } from '../ring/journal.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RecoveryOutcome } from '../ring/resumption.js';
 import type { RingCommand } from '../ring/ring-command.js';
+import type { RingGroup } from '../ring/ring-group.js';
 import type { RingRegion } from '../ring/region.js';
 import type { Nexus } from '../scsi/command.js';
 import { describeFailure } from '../scsi/errno.js';
@@ -27,6 +28,8 @@ export interface DeviceOptions {
   /** Names the device in logs: `user_0/disk1`. */
   readonly name: string;
   readonly region: RingRegion;
+  /** The rings of the same thread, which share their wake-ups. Default: this one shares with none. */
+  readonly rings?: RingGroup;
   readonly disk: Disk;
   /** Opens `disk` again, should another that was to replace it fail to open. */
   readonly reopen?: DiskOpener;
@@ -144,6 +147,7 @@ export class Device {
         isIdempotent: (cdb) => this.#isIdempotent(cdb),
         resetRing: options.journal.resetRing,
       },
+      options.rings,
     );
     if (commandTimeout > 0) {
       const actions: BudgetActions = {

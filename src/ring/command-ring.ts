@@ -1,6 +1,5 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
 import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr, userFlag } from './abi.js';
-import { threadClock } from './clock.js';
 import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
 import { EntryQueue } from './entry-queue.js';
 import type { Journal, SavedEntry } from './journal.js';
@@ -11,6 +10,7 @@ import { writeResponse } from './response-writer.js';
 import type { RecoveryOutcome, Resumption } from './resumption.js';
 import { RingCommand, type CommandOwner } from './ring-command.js';
 import { badEntry, badMailbox, RingError } from './ring-error.js';
+import { RingGroup, type GroupedRing } from './ring-group.js';
 
 /** What a ring's owner is told; every call comes from the event loop's turn that found it. */
 export interface RingListener {
@@ -44,8 +44,11 @@ export interface RingListener {
 
 const CHECK_CONDITION = 0x02;
 
-/** How long one turn may take batch after batch before other work of the event loop gets its turn, in milliseconds. */
-const TURN = 1;
+/** Entries that are fetched at once, so that other rings of the thread get their turn. */
+const BATCH = 128;
+
+/** cmd_head's index in the region's words. */
+const HEAD = mailbox.head >> 2;
 
 /**
  * Bytes answered after which the kernel is told, though the batch goes on: to let it have them while the next ones are
@@ -57,7 +60,7 @@ const PUBLISHED_BYTES = 64 * 1024;
 const nextMicrotask = Promise.resolve();
 
 /** The consumer of a TCMU command ring, ABI version 2 (drivers/target/target_core_user.c of Linux 6.1). */
-export class CommandRing implements CommandOwner {
+export class CommandRing implements CommandOwner, GroupedRing {
   /** Of a buffer kept with KEEP_BUF: where the kernel can, and somebody frees what was kept. */
   readonly releaseBuffer: ((commandId: number) => void) | undefined;
   readonly #region: RingRegion;
@@ -88,16 +91,18 @@ export class CommandRing implements CommandOwner {
   #state: 'new' | 'running' | 'paused' | 'closed' = 'new';
   #draining = false;
   #scheduled: NodeJS.Immediate | undefined;
-  readonly #drainAgain = (): void => this.#drain(false);
-  readonly #clock = threadClock();
-  /** The clock at which this turn of the event loop has had enough. */
-  #turnEnd = 0;
+  readonly #group: RingGroup;
+  readonly #drainMore = (): void => this.#group.drainMore(this);
   #broken: RingError | undefined;
   /** While start() takes up what an earlier consumer left: the commands found so far. */
   #resumed: RingCommand[] | undefined;
 
-  /** @throws RingError where the region has no mailbox of version 2, or one that contradicts the region's size */
-  constructor(region: RingRegion, listener: RingListener, resumption?: Resumption) {
+  /**
+   * @param group the rings that are drained with this one, from start() to close(). Default: none.
+   * @throws RingError where the region has no mailbox of version 2, or one that contradicts the region's size
+   */
+  constructor(region: RingRegion, listener: RingListener, resumption?: Resumption, group = new RingGroup()) {
+    this.#group = group;
     this.#region = region;
     this.#listener = listener;
     this.#resumption = resumption;
@@ -146,9 +151,10 @@ export class CommandRing implements CommandOwner {
     if (this.#broken) return;
     this.#region.onCommand((error) => {
       if (error) this.#break(new RingError('REGION_FAILED', error.message, { cause: error }));
-      else this.#drain();
+      else this.#group.drain();
     });
-    this.#drain();
+    this.#group.add(this);
+    this.#group.drain();
   }
 
   /** Leave further entries on the ring. Those fetched go on. */
@@ -159,7 +165,7 @@ export class CommandRing implements CommandOwner {
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'running';
-    this.#drain();
+    this.#group.drain();
   }
 
   /** Resolves when nothing is in flight; at once where that is so now. */
@@ -173,33 +179,23 @@ export class CommandRing implements CommandOwner {
     if (this.#state === 'closed') return;
     this.#publish();
     this.#state = 'closed';
+    this.#group.remove(this);
     clearImmediate(this.#scheduled);
   }
 
-  /** @param newTurn false where it goes on in a turn of the event loop that has drained before */
-  #drain(newTurn = true): void {
-    if (this.#draining || this.#broken || this.#state !== 'running') return;
+  /** GroupedRing: take what is on the ring, and publish what was answered at once. */
+  drainBatch(): number {
+    // A plain load: what it finds out is only whether to look, and loadHead() has the semantics that reading entries needs.
+    if (this.#words[HEAD] === this.#next) return 0;
+    if (this.#draining || this.#broken || this.#state !== 'running') return 0;
     this.#draining = true;
-    if (newTurn) this.#beginTurn();
     try {
-      while (this.#fetchBatch()) {
-        this.#publish();
-        this.#clock.read();
-        if (this.#clock.time[0] > this.#turnEnd) {
-          setImmediate(() => this.#drain());
-          return;
-        }
-      }
+      return this.#fetchBatch();
     } finally {
       this.#draining = false;
-      // A batch that an owner cut short by throwing has completions too.
+      // Of a batch that an owner cut short by throwing, too.
       this.#publish();
     }
-  }
-
-  #beginTurn(): void {
-    this.#clock.read();
-    this.#turnEnd = this.#clock.time[0] + TURN;
   }
 
   /** @returns what was fetched already where the region is gone */
@@ -212,17 +208,20 @@ export class CommandRing implements CommandOwner {
     }
   }
 
-  /** Fetch all entries up to the head. @returns false where there was none */
-  #fetchBatch(): boolean {
-    if (this.#broken || this.#state !== 'running') return false;
+  /** @returns how many entries there were */
+  #fetchBatch(): number {
     const head = this.#loadHead();
-    if (head === this.#next) return false;
+    if (head === this.#next) return 0;
     if (head >= this.#ringSize || head % OP_ALIGN !== 0) {
       this.#break(badEntry(`head ${head} is no entry of a ring of ${this.#ringSize} bytes`));
-      return false;
+      return 0;
     }
-    while (this.#next !== head && !this.#broken && this.#state === 'running') this.#fetch(head);
-    return true;
+    let count = 0;
+    while (this.#next !== head && count < BATCH && !this.#broken && this.#state === 'running') {
+      this.#fetch(head);
+      count++;
+    }
+    return count;
   }
 
   /** Fetch the entry at #next. Everything is copied out now: a response may overwrite it at any time. */
@@ -423,9 +422,7 @@ export class CommandRing implements CommandOwner {
     if (idle || enough) this.#publish();
     else this.#scheduled ??= setImmediate(() => this.#publish());
     // A look at the ring is cheaper than another wake-up. Not at once: the command that ends is still on the stack.
-    if (!idle) return;
-    this.#clock.read();
-    if (this.#clock.time[0] < this.#turnEnd) void nextMicrotask.then(this.#drainAgain);
+    if (idle && this.#group.hasTime) void nextMicrotask.then(this.#drainMore);
   }
 
   /** CommandOwner: a verb whose command was answered with expire() is done. */
@@ -490,6 +487,7 @@ export class CommandRing implements CommandOwner {
     // Which can itself have found the region gone.
     if (this.#broken) return;
     this.#broken = error;
+    this.#group.remove(this);
     this.#listener.onBroken(error);
   }
 }

@@ -1,0 +1,121 @@
+// HOT PATH: drain() runs at every wake-up; it allocates nothing.
+import { threadClock } from './clock.js';
+
+/** What a group asks of a ring. */
+export interface GroupedRing {
+  /**
+   * Fetch what is on the ring, though not without end, and publish what is answered of it. Looks at the head in shared
+   * memory first: where there is nothing new, this costs a load.
+   * @returns entries fetched
+   */
+  drainBatch(): number;
+}
+
+/** How long one turn may take batch after batch before other work of the event loop gets its turn, in milliseconds. */
+const TURN = 1;
+
+/** Entries after which the clock is read: one reading costs a tenth of a command. */
+const BETWEEN_READINGS = 16;
+
+/**
+ * Rings that are drained in one thread. When one of them is woken, all are looked at, round robin, until none has
+ * anything: a command that comes meanwhile, on whichever ring, does not wait for a wake-up of its own.
+ */
+export class RingGroup {
+  readonly #rings: GroupedRing[] = [];
+  readonly #clock = threadClock();
+  /** The index of the ring to look at next. It outlives a turn: none is always the last. */
+  #next = 0;
+  #draining = false;
+  /** The clock at which this turn of the event loop has had enough. */
+  #turnEnd = 0;
+  #scheduled: NodeJS.Immediate | undefined;
+  readonly #goOn = (): void => {
+    this.#scheduled = undefined;
+    this.drain();
+  };
+
+  /** Rings that are drained; those that are paused are among them. */
+  get size(): number {
+    return this.#rings.length;
+  }
+
+  /** It is looked at from the next drain() on, or from this one on where one is under way. */
+  add(ring: GroupedRing): void {
+    if (!this.#rings.includes(ring)) this.#rings.push(ring);
+  }
+
+  /** Also while it, or another, is drained. */
+  remove(ring: GroupedRing): void {
+    const index = this.#rings.indexOf(ring);
+    if (index < 0) return;
+    this.#rings.splice(index, 1);
+    // So that none is passed over.
+    if (index < this.#next) this.#next--;
+    if (this.#rings.length > 0) return;
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+  }
+
+  /** Whether this turn of the event loop, in which the group has been drained, may take more. */
+  get hasTime(): boolean {
+    this.#clock.read();
+    return this.#clock.time[0] < this.#turnEnd;
+  }
+
+  /** In a new turn of the event loop, until no ring has anything. What a turn has no time for follows in the next. */
+  drain(): void {
+    // From a command that is being handed over: the loop below is on its way.
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#clock.read();
+    this.#turnEnd = this.#clock.time[0] + TURN;
+    let finished = false;
+    try {
+      finished = this.#drainInTurn();
+    } finally {
+      this.#draining = false;
+      // Also where a ring's owner threw: the others' wake-ups may have come already.
+      if (!finished) this.#scheduled ??= setImmediate(this.#goOn);
+    }
+  }
+
+  /** @returns false where there was no time for everything */
+  #drainInTurn(): boolean {
+    const rings = this.#rings;
+    /** Rings in a row that had nothing. */
+    let empty = 0;
+    let entries = 0;
+    while (empty < rings.length) {
+      if (this.#next >= rings.length) this.#next = 0;
+      const fetched = rings[this.#next++].drainBatch();
+      if (fetched === 0) {
+        empty++;
+        continue;
+      }
+      empty = 0;
+      entries += fetched;
+      // A ring on its own has had a batch.
+      if (entries < BETWEEN_READINGS && rings.length > 1) continue;
+      entries = 0;
+      if (!this.hasTime) return false;
+    }
+    return true;
+  }
+
+  /** One ring, in a turn of the event loop that has drained before. */
+  drainMore(ring: GroupedRing): void {
+    while (ring.drainBatch() > 0) {
+      if (this.hasTime) continue;
+      this.#scheduled ??= setImmediate(this.#goOn);
+      return;
+    }
+  }
+}
+
+let group: RingGroup | undefined;
+
+/** This thread's. */
+export function threadRings(): RingGroup {
+  return (group ??= new RingGroup());
+}
