@@ -40,11 +40,13 @@ void EventDescriptor::Raise(Napi::Env env) {
   if (size < 0 && errno != EAGAIN) throw SyscallError(env, errno, "write", path_);
 }
 
-void EventDescriptor::Listen(Napi::Object receiver, Napi::Function callback, const char* name) {
+void EventDescriptor::Listen(Napi::Object receiver, Napi::Function callback, const char* name,
+                             std::function<bool()> wanted) {
   if (poller_ != nullptr) throw Napi::Error::New(receiver.Env(), std::string(name) + " has a listener already");
-  const auto ready = [fd = fd_.Get(), width = width_, path = path_](Poller& poller, int status) {
+  const auto ready = [fd = fd_.Get(), width = width_, path = path_, wanted = std::move(wanted)](Poller& poller,
+                                                                                              int status) {
     const int error = status < 0 ? -status : Take(fd, width);
-    if (error == 0) return poller.Call();
+    if (error == 0) return wanted() ? poller.Call() : void();
     if (error == EAGAIN) return;
     // A removed device stays readable: polling on would spin.
     poller.Close();

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,8 +33,10 @@ class EventDescriptor {
    * calls again. Where the descriptor fails, polling stops and the callback gets the error.
    *
    * @param name of the class, for messages and the async resource
+   * @param wanted asked at each signal that was taken: false where the callback would find nothing to do
    */
-  void Listen(Napi::Object receiver, Napi::Function callback, const char* name);
+  void Listen(Napi::Object receiver, Napi::Function callback, const char* name,
+              std::function<bool()> wanted = [] { return true; });
   /** Whether listening keeps the event loop alive; may come before Listen(). */
   void SetRef(bool referenced);
   void Close();

@@ -59,7 +59,7 @@ MemoryRegion::MemoryRegion(const Napi::CallbackInfo& info) : RegionHandle(info) 
   } else {
     CreateNew(env, info[0]);
   }
-  DefineProperty("buffer", memory_.Buffer());
+  DefineMemory();
   DefineProperty("descriptors", Descriptors(env));
 }
 

@@ -45,6 +45,12 @@ class RegionHandle : public Napi::ObjectWrap<T> {
     memory_.Close();
   }
 
+  /** `buffer` and `fetched`. */
+  void DefineMemory() {
+    DefineProperty("buffer", memory_.Buffer());
+    DefineProperty("fetched", memory_.Fetched());
+  }
+
   /** Own, read-only: a getter on the prototype would cost a call, and could be called on a stranger. */
   void DefineProperty(const char* name, Napi::Value value) {
     this->Value().DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_enumerable));
@@ -84,7 +90,8 @@ class RegionHandle : public Napi::ObjectWrap<T> {
   void OnCommand(const Napi::CallbackInfo& info) {
     const Napi::Function callback = Function(info[0], {T::kName, "onCommand callback"});
     CheckOpen(info.Env(), "onCommand");
-    wake_.Listen(this->Value(), callback, T::kName);
+    // The poller keeps this object until it is closed.
+    wake_.Listen(this->Value(), callback, T::kName, [this] { return memory_.HasNews(); });
   }
 
   void SetRef(const Napi::CallbackInfo& info) {

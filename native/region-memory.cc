@@ -16,6 +16,12 @@ RegionMemory::RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping) : ma
       Napi::ArrayBuffer::New(env, mapping_->Data(), mapping_->Size(), DropShare, share.get());
   share.release();
   buffer_ = Napi::Persistent(buffer);
+  Napi::Uint32Array fetched =
+      Napi::Uint32Array::New(env, 1, Napi::ArrayBuffer::New(env, sizeof(std::uint32_t)), 0);
+  // No position: a consumer that never notes one is called at each wake-up.
+  fetched.Data()[0] = UINT32_MAX;
+  fetchedPosition_ = fetched.Data();
+  fetched_ = Napi::Persistent(fetched);
 }
 
 void RegionMemory::Close() {

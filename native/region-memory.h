@@ -23,6 +23,10 @@ class RegionMemory {
   bool IsOpen() const { return mapping_ != nullptr; }
   std::size_t Size() const { return mapping_->Size(); }
   Napi::Value Buffer() const { return buffer_.Value(); }
+  /** A Uint32Array of one element, in which the consumer notes the position up to which it has fetched. */
+  Napi::Value Fetched() const { return fetched_.Value(); }
+  /** Whether there are entries that the consumer has not fetched. */
+  bool HasNews() const { return LoadHead() != *fetchedPosition_; }
 
   std::uint32_t LoadHead() const { return __atomic_load_n(&Mailbox()->cmd_head, __ATOMIC_ACQUIRE); }
   std::uint32_t LoadTail() const { return __atomic_load_n(&Mailbox()->cmd_tail, __ATOMIC_ACQUIRE); }
@@ -38,6 +42,8 @@ class RegionMemory {
   // Shared with the ArrayBuffer: a handle that is collected, unclosed, leaves the memory to the views on it.
   std::shared_ptr<Mapping> mapping_;
   Napi::Reference<Napi::ArrayBuffer> buffer_;
+  Napi::Reference<Napi::Uint32Array> fetched_;
+  const std::uint32_t* fetchedPosition_ = nullptr;
 };
 
 }  // namespace lunette

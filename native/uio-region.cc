@@ -38,7 +38,7 @@ UioRegion::UioRegion(const Napi::CallbackInfo& info) : RegionHandle(info) {
   UniqueFd fd = OpenDevice(env, path);
   memory_ = RegionMemory(env, std::make_unique<Mapping>(env, fd.Get(), static_cast<std::size_t>(size), path));
   wake_ = EventDescriptor(std::move(fd), kUioCounterWidth, path);
-  DefineProperty("buffer", memory_.Buffer());
+  DefineMemory();
 }
 
 }  // namespace lunette

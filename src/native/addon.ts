@@ -21,6 +21,11 @@ export interface NativeError extends Error {
 export interface RegionHandle {
   /** The whole region: mailbox, command ring and data area. Detached (byteLength 0) after close(). */
   readonly buffer: ArrayBuffer;
+  /**
+   * Its one element is the consumer's: the position in the command ring up to which it has fetched entries. A wake-up
+   * does not call the listener while that is cmd_head. It begins as 2^32 - 1, which is none.
+   */
+  readonly fetched: Uint32Array;
   /** cmd_head of the mailbox, loaded with acquire semantics: a byte offset into the command ring. */
   loadHead(): number;
   /** Publish cmd_tail with release semantics. */
@@ -29,8 +34,9 @@ export interface RegionHandle {
   kick(): void;
   /**
    * Start polling in the calling thread's event loop. The pending wake-up is read off the descriptor before
-   * the callback runs, so that a command which arrives during the callback wakes it again. Where the descriptor
-   * fails (the device was removed), polling ends and the last call is given a NativeError.
+   * the callback runs, so that a command which arrives during the callback wakes it again; where everything has been
+   * fetched already (`fetched`) the callback does not run. Where the descriptor fails (the device was removed),
+   * polling ends and the last call is given a NativeError.
    */
   onCommand(callback: () => void): void;
   /** Keep (true, the default) or no longer keep (false) the event loop alive. */

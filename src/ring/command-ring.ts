@@ -71,6 +71,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
   readonly #resumption: Resumption | undefined;
   readonly #journal: Journal | undefined;
   readonly #flags: number;
+  readonly #fetched: Uint32Array;
   readonly #ringOffset: number;
   readonly #ringSize: number;
   /** The entries from #tail to #next. */
@@ -110,6 +111,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
     const { buffer } = region;
     if (buffer.byteLength < mailbox.size) throw badMailbox(`${buffer.byteLength} bytes are no mailbox`);
     this.#bytes = region.views?.bytes ?? new Uint8Array(buffer);
+    this.#fetched = region.fetched ?? new Uint32Array(1);
     this.#words = region.views?.words ?? new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
 
     const { flags, ringOffset, ringSize, tail } = readMailbox(this.#bytes, this.#words);
@@ -193,6 +195,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
       return this.#fetchBatch();
     } finally {
       this.#draining = false;
+      this.#fetched[0] = this.#next;
       // Of a batch that an owner cut short by throwing, too.
       this.#publish();
     }

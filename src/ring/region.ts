@@ -7,6 +7,11 @@ export interface RingRegion {
   readonly buffer: ArrayBuffer;
   /** Views of all of `buffer` to read and write mailbox and ring with, where not any will do. */
   readonly views?: { readonly bytes: Uint8Array; readonly words: Uint32Array };
+  /**
+   * Where there is one: its one element is for the consumer to note the position up to which it has fetched entries.
+   * A wake-up that finds cmd_head there has nothing to tell, and calls nobody.
+   */
+  readonly fetched?: Uint32Array;
   /** cmd_head with acquire semantics: a byte offset into the command ring. */
   loadHead(): number;
   /** Publish cmd_tail (a byte offset into the command ring) with release semantics. */
