@@ -1,4 +1,4 @@
-// HOT PATH: LoadHead, StoreTail and Kick run once or more a batch of commands.
+// HOT PATH: Publish runs once or more a batch of commands.
 #pragma once
 
 #include <napi.h>
@@ -31,6 +31,7 @@ class RegionHandle : public Napi::ObjectWrap<T> {
         T::InstanceMethod("loadHead", &RegionHandle::LoadHead),
         T::InstanceMethod("storeTail", &RegionHandle::StoreTail),
         T::InstanceMethod("kick", &RegionHandle::Kick),
+        T::InstanceMethod("publish", &RegionHandle::Publish),
         T::InstanceMethod("onCommand", &RegionHandle::OnCommand),
         T::InstanceMethod("setRef", &RegionHandle::SetRef),
         T::InstanceMethod("close", &RegionHandle::Close),
@@ -84,6 +85,13 @@ class RegionHandle : public Napi::ObjectWrap<T> {
 
   void Kick(const Napi::CallbackInfo& info) {
     CheckOpen(info.Env(), "kick");
+    Doorbell().Raise(info.Env());
+  }
+
+  void Publish(const Napi::CallbackInfo& info) {
+    const std::uint32_t tail = Position(info, "tail");
+    CheckOpen(info.Env(), "publish");
+    memory_.StoreTail(tail);
     Doorbell().Raise(info.Env());
   }
 

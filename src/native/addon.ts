@@ -32,6 +32,8 @@ export interface RegionHandle {
   storeTail(tail: number): void;
   /** Ring the doorbell: tell the producer that entries up to the tail are complete. */
   kick(): void;
+  /** storeTail() and kick() in one call. */
+  publish(tail: number): void;
   /**
    * Start polling in the calling thread's event loop. The pending wake-up is read off the descriptor before
    * the callback runs, so that a command which arrives during the callback wakes it again; where everything has been

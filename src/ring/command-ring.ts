@@ -47,7 +47,7 @@ const CHECK_CONDITION = 0x02;
 /** Entries that are fetched at once, so that other rings of the thread get their turn. */
 const BATCH = 128;
 
-/** cmd_head's index in the region's words. */
+/** cmd_head's index among the mailbox's words. */
 const HEAD = mailbox.head >> 2;
 
 /**
@@ -71,6 +71,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
   readonly #resumption: Resumption | undefined;
   readonly #journal: Journal | undefined;
   readonly #flags: number;
+  readonly #mailbox: Uint32Array;
   readonly #fetched: Uint32Array;
   readonly #ringOffset: number;
   readonly #ringSize: number;
@@ -111,6 +112,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
     const { buffer } = region;
     if (buffer.byteLength < mailbox.size) throw badMailbox(`${buffer.byteLength} bytes are no mailbox`);
     this.#bytes = region.views?.bytes ?? new Uint8Array(buffer);
+    this.#mailbox = new Uint32Array(buffer, 0, mailbox.size >>> 2);
     this.#fetched = region.fetched ?? new Uint32Array(1);
     this.#words = region.views?.words ?? new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
 
@@ -187,8 +189,8 @@ export class CommandRing implements CommandOwner, GroupedRing {
 
   /** GroupedRing: take what is on the ring, and publish what was answered at once. */
   drainBatch(): number {
-    // A plain load: what it finds out is only whether to look, and loadHead() has the semantics that reading entries needs.
-    if (this.#words[HEAD] === this.#next) return 0;
+    // A plain load: it only tells whether to look. One that orders what is read after it costs ten times as much.
+    if (this.#mailbox[HEAD] === this.#next) return 0;
     if (this.#draining || this.#broken || this.#state !== 'running') return 0;
     this.#draining = true;
     try {
@@ -204,7 +206,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
   /** @returns what was fetched already where the region is gone */
   #loadHead(): number {
     try {
-      return this.#region.loadHead();
+      return Atomics.load(this.#mailbox, HEAD);
     } catch (error) {
       this.#break(new RingError('REGION_FAILED', (error as Error).message, { cause: error }));
       return this.#next;
@@ -476,8 +478,11 @@ export class CommandRing implements CommandOwner, GroupedRing {
     try {
       this.#journal?.publish(this.#published, this.#tail);
       this.#published = this.#tail;
-      this.#region.storeTail(this.#tail);
-      this.#region.kick();
+      if (this.#region.publish) this.#region.publish(this.#tail);
+      else {
+        this.#region.storeTail(this.#tail);
+        this.#region.kick();
+      }
     } catch (error) {
       this.#break(new RingError('REGION_FAILED', (error as Error).message, { cause: error }));
     }

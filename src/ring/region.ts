@@ -12,12 +12,14 @@ export interface RingRegion {
    * A wake-up that finds cmd_head there has nothing to tell, and calls nobody.
    */
   readonly fetched?: Uint32Array;
-  /** cmd_head with acquire semantics: a byte offset into the command ring. */
+  /** cmd_head with acquire semantics, as Atomics.load() of `buffer` gives it: a byte offset into the command ring. */
   loadHead(): number;
   /** Publish cmd_tail (a byte offset into the command ring) with release semantics. */
   storeTail(tail: number): void;
   /** Ring the doorbell: everything before the stored tail is complete. */
   kick(): void;
+  /** storeTail() and kick(), where one call is cheaper than two. */
+  publish?(tail: number): void;
   /**
    * Call back at each wake-up, from the event loop; the wake-up is consumed before the call. With an error the
    * region can no longer be waited on (its device was removed), and this was the last call.

@@ -260,6 +260,7 @@ describe('answers of a command ring', () => {
     const { region, recorder } = startRing(new TestRegion(commandEntrySize(0, 6) * 300));
     for (let id = 65535; id > 65535 - 280; id--) region.command(id);
     region.wake();
+    while (recorder.commands.length < 280) await turn();
     for (const command of [...recorder.commands].reverse()) command.complete(GOOD);
     await turn();
     const answered = Array.from({ length: 280 }, (_, index) => region.response(index * SMALL_ENTRY).id);

@@ -1,33 +1,27 @@
 #include "generator-group.h"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
-#include <string>
 
 namespace bench {
 
-GeneratorGroup::GeneratorGroup(const std::vector<Descriptors>& rings) : doorbells_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (doorbells_ < 0) throw std::runtime_error(std::string("epoll_create1: ") + std::strerror(errno));
+GeneratorGroup::GeneratorGroup(const std::vector<Descriptors>& rings) {
   for (const auto& descriptors : rings) {
     generators_.push_back(std::make_unique<Generator>(descriptors));
-    const int doorbell = generators_.back()->Doorbell();
-    epoll_event event{EPOLLIN | EPOLLET, {}};
-    if (::epoll_ctl(doorbells_, EPOLL_CTL_ADD, doorbell, &event) == 0) continue;
-    ::close(doorbells_);
-    throw std::runtime_error(std::string("epoll_ctl: ") + std::strerror(errno));
+    doorbells_.push_back({generators_.back()->Doorbell(), POLLIN, 0});
   }
 }
-
-GeneratorGroup::~GeneratorGroup() { ::close(doorbells_); }
 
 bool GeneratorGroup::HasAnswers() const {
   return std::any_of(generators_.begin(), generators_.end(),
                      [](const auto& generator) { return generator->HasAnswers(); });
+}
+
+/** Sleep until a doorbell rings that has not been heard. */
+void GeneratorGroup::AwaitDoorbell() {
+  if (::poll(doorbells_.data(), doorbells_.size(), 100) <= 0) return;
+  for (const auto& doorbell : doorbells_) {
+    if (doorbell.revents != 0) TakeSignal(doorbell.fd);
+  }
 }
 
 /** Until one of the consumers moves its tail. @returns false where none does for too long */
@@ -38,8 +32,7 @@ bool GeneratorGroup::Wait(const Load& load) {
     __builtin_ia32_pause();
   }
   while (!HasAnswers()) {
-    epoll_event events[64];
-    ::epoll_wait(doorbells_, events, 64, 100);
+    AwaitDoorbell();
     if (Now() - start > kPatience) return false;
   }
   return true;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <poll.h>
+
 #include <memory>
 #include <vector>
 
@@ -15,7 +17,6 @@ class GeneratorGroup {
  public:
   /** Throws std::runtime_error. */
   explicit GeneratorGroup(const std::vector<Descriptors>& rings);
-  ~GeneratorGroup();
   GeneratorGroup(const GeneratorGroup&) = delete;
   GeneratorGroup& operator=(const GeneratorGroup&) = delete;
 
@@ -27,11 +28,12 @@ class GeneratorGroup {
 
  private:
   bool HasAnswers() const;
+  void AwaitDoorbell();
   bool Wait(const Load& load);
 
   std::vector<std::unique_ptr<Generator>> generators_;
-  /** Of all doorbells. Edge-triggered: none is ever read. */
-  int doorbells_;
+  /** For poll(2), which waits on them only while it sleeps: an epoll set would make each doorbell dearer. */
+  std::vector<pollfd> doorbells_;
 };
 
 }  // namespace bench
