@@ -8,6 +8,10 @@ using Share = std::shared_ptr<Mapping>;
 
 void DropShare(Napi::Env, void*, Share* share) { delete share; }
 
+using Position = std::shared_ptr<std::uint32_t>;
+
+void DropPosition(Napi::Env, void*, Position* position) { delete position; }
+
 }  // namespace
 
 RegionMemory::RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping) : mapping_(std::move(mapping)) {
@@ -16,12 +20,11 @@ RegionMemory::RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping) : ma
       Napi::ArrayBuffer::New(env, mapping_->Data(), mapping_->Size(), DropShare, share.get());
   share.release();
   buffer_ = Napi::Persistent(buffer);
-  Napi::Uint32Array fetched =
-      Napi::Uint32Array::New(env, 1, Napi::ArrayBuffer::New(env, sizeof(std::uint32_t)), 0);
-  // No position: a consumer that never notes one is called at each wake-up.
-  fetched.Data()[0] = UINT32_MAX;
-  fetchedPosition_ = fetched.Data();
-  fetched_ = Napi::Persistent(fetched);
+  auto position = std::make_unique<Position>(fetchedPosition_);
+  const Napi::ArrayBuffer fetched =
+      Napi::ArrayBuffer::New(env, fetchedPosition_.get(), sizeof(std::uint32_t), DropPosition, position.get());
+  position.release();
+  fetched_ = Napi::Persistent(Napi::Uint32Array::New(env, 1, fetched, 0));
 }
 
 void RegionMemory::Close() {

@@ -43,7 +43,11 @@ class RegionMemory {
   std::shared_ptr<Mapping> mapping_;
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   Napi::Reference<Napi::Uint32Array> fetched_;
-  const std::uint32_t* fetchedPosition_ = nullptr;
+  /**
+   * It begins as no position: a consumer that never notes one is called at each wake-up. Shared with the ArrayBuffer,
+   * which someone else may have detached.
+   */
+  std::shared_ptr<std::uint32_t> fetchedPosition_ = std::make_shared<std::uint32_t>(UINT32_MAX);
 };
 
 }  // namespace lunette

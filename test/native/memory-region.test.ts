@@ -111,6 +111,32 @@ describe('MemoryRegion', () => {
       expect(calls).to.equal(1);
     });
 
+    it('publish stores the tail and calls the producer', async () => {
+      const tail = await new Promise<number>((resolve) => {
+        producer.onDoorbell(() => resolve(producer.loadTail()));
+        consumer.publish(0x140);
+      });
+      expect(tail).to.equal(0x140);
+    });
+
+    it('a wake calls nobody where everything up to the head is fetched, and calls again where it is not', async () => {
+      let calls = 0;
+      consumer.onCommand(() => (calls += 1));
+      producer.storeHead(0x80);
+      consumer.fetched[0] = 0x80;
+      producer.wake();
+      for (let i = 0; i < 5; i++) await roundTrip(consumer, producer, i === 0);
+      expect(calls).to.equal(0);
+      producer.storeHead(0x100);
+      producer.wake();
+      for (let i = 0; i < 5; i++) await roundTrip(consumer, producer, false);
+      expect(calls).to.equal(1);
+    });
+
+    it('the position of what is fetched begins as none', () => {
+      expect([...consumer.fetched]).to.deep.equal([0xffffffff]);
+    });
+
     it('a second listener is refused', () => {
       consumer.onCommand(() => {});
       expect(() => consumer.onCommand(() => {})).to.throw('MemoryRegion has a listener already');
@@ -154,6 +180,7 @@ describe('MemoryRegion', () => {
         loadHead: () => consumer.loadHead(),
         storeTail: () => consumer.storeTail(0),
         kick: () => consumer.kick(),
+        publish: () => consumer.publish(0),
         onCommand: () => consumer.onCommand(() => {}),
         setRef: () => consumer.setRef(true),
         storeHead: () => consumer.storeHead(0),
