@@ -97,7 +97,7 @@ export class Daemon {
   }
 
   /** Wait for a log line; those that came before count, too. */
-  logged(what: string, message: RegExp, timeout = 30_000): Promise<LogLine> {
+  logged(what: string, message: RegExp, timeout = 90_000): Promise<LogLine> {
     return until(
       `the daemon's log line '${what}'`,
       () => {
@@ -144,7 +144,7 @@ export class Daemon {
   }
 
   /** SIGTERM, and wait until it has left. @returns its exit status */
-  async stop(timeout = 20_000): Promise<number> {
+  async stop(timeout = 60_000): Promise<number> {
     if (this.isRunning) this.signal('SIGTERM');
     try {
       await until('the daemon to leave', () => !this.isRunning, timeout);
