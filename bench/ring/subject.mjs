@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { watchLoop } from '../../dist/daemon/watch-loop.js';
+import { LoopWatch } from '../../dist/daemon/loop/loop-watch.js';
 import { Device } from '../../dist/device/device.js';
 import { configure } from '../../dist/handlers/cfgstring.js';
 import { file } from '../../dist/handlers/file/index.js';
@@ -41,7 +41,13 @@ const { values } = parseArgs({
 
 const diskBytes = Number(values['disk-bytes']);
 const write = (message) => process.stderr.write(`${message}\n`);
-const log = { debug: () => undefined, info: () => undefined, warn: write, error: write };
+const log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: write,
+  error: write,
+  isLevelEnabled: () => true,
+};
 
 /** A disk whose verbs are `async` functions around those of another. */
 class AsynchronousDisk {
@@ -85,7 +91,7 @@ async function serve(region, folder) {
     region,
     disk: await openDisk(),
     log,
-    loopWatch: watchLoop({ threshold: 1000, format: 'text', log }),
+    loopMarks: new LoopWatch({ threshold: 1000, format: 'text', log }).marks,
     journal: openJournal(region, folder),
     freeKeptBuffer: () => undefined,
   });

@@ -58,11 +58,11 @@ export class Daemon {
     }
   }
 
-  /** Start it and wait until it is ready. TypeScript handlers take long to load in the guest. */
+  /** Start it and wait until it is ready. The guest takes two seconds for each thread, and more beside other guests. */
   static async start(args: readonly string[] = [], command?: readonly string[]): Promise<Daemon> {
     const daemon = new Daemon(args, command);
     try {
-      await daemon.logged('ready', /^ready$/, 60_000);
+      await daemon.logged('ready', /^ready$/, 150_000);
     } catch (error) {
       daemon.signal('SIGKILL');
       throw error;
