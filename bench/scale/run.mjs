@@ -50,6 +50,7 @@ const load = {
   copies: true,
   wakeEach: true,
   spinMicroseconds: 0,
+  cpu: -1,
 };
 
 /** One daemon, from its start to its end. */

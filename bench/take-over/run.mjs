@@ -43,6 +43,7 @@ const load = {
   copies: true,
   wakeEach: true,
   spinMicroseconds: 0,
+  cpu: -1,
 };
 
 function check(outcome) {
