@@ -83,19 +83,27 @@ function parse() {
 /** The part that runs. */
 let running;
 
+/** By a signal: no more parts. */
+let interrupted = false;
+
+/** Characters of a part's output that are kept, for its last line. */
+const KEPT = 4096;
+
 /** @returns its exit status, or the signal that ended it; and the last line it printed */
 function runPart(name, args) {
   return new Promise((resolve, reject) => {
-    let last = '';
+    let text = '';
     running = spawn(process.execPath, [join(checkout, 'bench', name, 'run.mjs'), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     running.stdout.on('data', (data) => {
       process.stdout.write(data);
-      last = `${last}${data}`.trimEnd().split('\n').at(-1);
+      text = `${text}${data}`.slice(-KEPT);
     });
     running.on('error', reject);
-    running.on('close', (status, signal) => resolve({ status: status ?? signal, last }));
+    running.on('close', (status, signal) =>
+      resolve({ status: status ?? signal, last: text.trimEnd().split('\n').at(-1) }),
+    );
   });
 }
 
@@ -110,6 +118,7 @@ async function main({ results, chosen, named, quick }) {
   const left = [];
   let built = false;
   for (const [index, name] of chosen.entries()) {
+    if (interrupted) break;
     const { about, quick: less } = parts[name];
     const elapsed = time(performance.now() - start);
     say(`\n==== ${name}: ${about} (${index + 1} of ${chosen.length}, ${elapsed} so far)\n`);
@@ -124,7 +133,9 @@ async function main({ results, chosen, named, quick }) {
     else if (status === CANNOT_RUN) left.push(last);
     else failed.push(`bench:${name} ended with ${status}`);
   }
-  say(`\n==== done: ${chosen.length} parts, ${time(performance.now() - start)}\n`);
+  say(
+    `\n==== ${interrupted ? 'interrupted' : 'done'}: ${chosen.length} parts, ${time(performance.now() - start)}\n`,
+  );
   for (const line of failed) say(`failed: ${line}; the reason stands above`);
   for (const line of left) say(`cannot run here: ${line}`);
   if (failed.length + left.length < chosen.length) say(`results: ${results}`);
@@ -132,9 +143,10 @@ async function main({ results, chosen, named, quick }) {
   if (failed.length > 0 || (named && left.length > 0)) process.exitCode = 1;
 }
 
-// The part gets SIGINT and SIGTERM too, and removes what it made.
+// A signal ends the part that runs, and no other one is started.
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
+    interrupted = true;
     running?.kill(signal);
     process.exitCode = 1;
   });

@@ -29,8 +29,10 @@ export const from = (least) => (text) => {
 
 /** @param {number} least */
 export const wholeFrom = (least) => (text) => {
-  const number = from(least)(text);
-  if (!Number.isInteger(number)) throw new Error(`a whole number from ${least}`);
+  const number = Number(text);
+  if (text.trim() === '' || !(number >= least && Number.isSafeInteger(number))) {
+    throw new Error(`a whole number from ${least}`);
+  }
   return number;
 };
 
@@ -94,7 +96,6 @@ export function needPackages(install) {
 }
 
 async function writeResults(json, report, charts) {
-  mkdirSync(dirname(json), { recursive: true });
   writeFileSync(
     json,
     `${JSON.stringify({ date: new Date().toISOString(), machine: machine(), ...report }, null, 2)}\n`,
@@ -135,6 +136,8 @@ export async function runPart({ name, usage, options, checks = {}, main }) {
     for (const [option, check] of Object.entries(checks)) {
       values[option] = checked(values[option], option, check);
     }
+    // Before an hour of work, rather than after it.
+    mkdirSync(dirname(values.json), { recursive: true });
     await main(values, {
       build: () => (values['no-build'] ? undefined : build()),
       save: (report, charts) => writeResults(values.json, report, charts),

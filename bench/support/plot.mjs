@@ -29,7 +29,7 @@ export function barOf(name, rounds, { value, goal }) {
 
 /** A row for each figure: a bar, the spread of its rounds, and a tick at its goal. @param {Chart} chart */
 function specification({ title, axis, bars }) {
-  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 400 } };
+  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 0 } };
   const x = (field) => ({ field, type: 'quantitative', title: axis });
   return {
     title,
