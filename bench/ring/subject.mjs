@@ -14,6 +14,7 @@ import { native } from '../../dist/native/addon.js';
 import { mailbox } from '../../dist/ring/abi.js';
 import { JournalMemory } from '../../dist/ring/journal-memory.js';
 import { Journal } from '../../dist/ring/journal.js';
+import { NativeCalls } from './native-calls.mjs';
 import { loadNative } from './native.mjs';
 import { createRegion } from './region.mjs';
 
@@ -36,8 +37,12 @@ const { values } = parseArgs({
     'disk-bytes': { type: 'string' },
     /** Where the consumer runs; -1: anywhere. */
     cpu: { type: 'string', default: '-1' },
+    /** Each outcome says which functions of the addon were called, and how often. */
+    'count-calls': { type: 'boolean', default: false },
   },
 });
+
+const nativeCalls = values['count-calls'] ? new NativeCalls() : undefined;
 
 const diskBytes = Number(values['disk-bytes']);
 const write = (message) => process.stderr.write(`${message}\n`);
@@ -152,13 +157,15 @@ async function sampleHeap(job) {
 async function run({ sample = false, ...load }) {
   const before = process.cpuUsage();
   const scavengesBefore = scavenges;
+  nativeCalls?.counts.clear();
   let outcome;
   const generate = async () => (outcome = await generator.run(load));
   const allocated = sample ? await sampleHeap(generate) : await generate().then(() => undefined);
   const { user, system } = process.cpuUsage(before);
   // What the process used besides the generator's thread.
   const consumerSeconds = (user + system) / 1e6 - outcome.cpuSeconds;
-  return { ...outcome, consumerSeconds, allocated, scavenges: scavenges - scavengesBefore };
+  const calls = nativeCalls && [...nativeCalls.counts];
+  return { ...outcome, consumerSeconds, allocated, scavenges: scavenges - scavengesBefore, calls };
 }
 
 process.on('message', (load) => {
