@@ -1,9 +1,11 @@
+// HOT PATH: ReadPages runs once a command.
 #include "page-memory.h"
 
 #include <sys/mman.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include "arguments.h"
@@ -14,6 +16,7 @@ namespace lunette {
 namespace {
 
 constexpr std::int64_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 /** Unmaps when the ArrayBuffer is gone. */
 struct Pages {
@@ -22,19 +25,59 @@ struct Pages {
   ~Pages() { ::munmap(data, size); }
 };
 
+/** Address space that begins where a huge page can. */
+void* MapAligned(std::size_t size) {
+  // NORESERVE: most of it may never be written.
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* mapped = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* start = static_cast<std::uint8_t*>(mapped);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(start) & (kHugePage - 1);
+  if (before != 0) ::munmap(start, before);
+  const std::size_t used = (size + kPage - 1) & -static_cast<std::size_t>(kPage);
+  ::munmap(start + before + used, kHugePage - before + size - used);
+  return start + before;
+}
+
 }  // namespace
 
 Napi::Value PageMemory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto size = static_cast<std::size_t>(Integer(info[0], {"pageMemory", "size"}, 1, kMaxSafeInteger));
-  // NORESERVE: most of it may never be written.
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED) throw SyscallError(env, errno, "mmap");
+  void* data = MapAligned(size);
+  if (data == nullptr) throw SyscallError(env, errno, "mmap");
   auto pages = std::unique_ptr<Pages>(new Pages{data, size});
   const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
       env, data, size, [](Napi::Env, void*, Pages* pages) { delete pages; }, pages.get());
   pages.release();
   return buffer;
+}
+
+void ReadPages(const Napi::CallbackInfo& info) {
+  // Plain Node-API: what a wrapper would check once more is a tenth of a copy of 4 KiB.
+  const Napi::Env env = info.Env();
+  void* memory = nullptr;
+  std::size_t size = 0;
+  double offset = 0;
+  if (napi_get_arraybuffer_info(env, info[0], &memory, &size) != napi_ok) {
+    throw Napi::TypeError::New(env, "readPages: memory must be an ArrayBuffer");
+  }
+  if (napi_get_value_double(env, info[1], &offset) != napi_ok) {
+    throw Napi::TypeError::New(env, "readPages: offset must be a number");
+  }
+  const Bytes buffer = ByteArray(info[2], {"readPages", "buffer"});
+  // False for NaN as well.
+  if (!(offset >= 0 && buffer.size <= size && offset <= static_cast<double>(size - buffer.size))) {
+    throw Napi::RangeError::New(env, "readPages: offset and the buffer's length reach out of the memory");
+  }
+  std::memcpy(buffer.data, static_cast<std::uint8_t*>(memory) + static_cast<std::size_t>(offset), buffer.size);
+}
+
+Napi::Value PreferHugePages(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(env, "preferHugePages: memory must be an ArrayBuffer");
+  auto memory = info[0].As<Napi::ArrayBuffer>();
+  return Napi::Boolean::New(env, ::madvise(memory.Data(), memory.ByteLength(), MADV_HUGEPAGE) == 0);
 }
 
 void DropPages(const Napi::CallbackInfo& info) {

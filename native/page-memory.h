@@ -1,5 +1,5 @@
 /*
- * Memory that is given back page by page: pageMemory and dropPages of NativeBinding in src/native/addon.ts.
+ * Memory that is given back page by page: pageMemory and what concerns it of NativeBinding in src/native/addon.ts.
  */
 #pragma once
 
@@ -8,6 +8,8 @@
 namespace lunette {
 
 Napi::Value PageMemory(const Napi::CallbackInfo& info);
+void ReadPages(const Napi::CallbackInfo& info);
+Napi::Value PreferHugePages(const Napi::CallbackInfo& info);
 void DropPages(const Napi::CallbackInfo& info);
 
 }  // namespace lunette

@@ -1,30 +1,35 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { checkout, startLunette } from '../../test/conformance/libiscsi/lunette-target.mjs';
+import { startLunette } from '../../test/conformance/libiscsi/lunette-target.mjs';
 import { installPackages, packageVersion } from '../../test/conformance/libiscsi/packages.mjs';
 import { startTgt } from '../../test/conformance/libiscsi/tgt-target.mjs';
 import { say } from '../support/bench.mjs';
-import { median, ratios, spread } from '../support/median.mjs';
+import { median, ratios, spread, spreadText } from '../support/median.mjs';
+import { machine, needPackages, runPart, wholeFrom } from '../support/part.mjs';
+import { barOf } from '../support/plot.mjs';
 
 /*
  * `npm run bench:iscsi`: iscsi-perf against the embedded target and against Debian's tgt (C), in turns on one
  * machine, both on a sparse file of 100 MiB in the same folder.
  */
 
-const usage = `npm run bench:iscsi -- [--rounds N] [--seconds N]
+const usage = `  --rounds N         alternating runs of each target (default 5)
+  --seconds N        length of one run, from 1 (default 4)`;
 
-  --rounds N    alternating runs of each target (default 5)
-  --seconds N   length of one run (default 4)
+const options = {
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '4' },
+};
 
-Writes out/iscsi-bench.json.`;
+// iscsi-perf counts whole seconds.
+const checks = { rounds: wholeFrom(1), seconds: wholeFrom(1) };
 
+/** Goals are ratios to tgt. */
 const passes = [
-  { name: '4 KiB random read, 32 at a time', args: ['-r', '-m', '32', '-b', '8'] },
-  { name: '256 KiB sequential read, 8 at a time', args: ['-m', '8', '-b', '512'] },
+  { name: '4 KiB random read, 32 at a time', args: ['-r', '-m', '32', '-b', '8'], goal: 3 },
+  { name: '256 KiB sequential read, 8 at a time', args: ['-m', '8', '-b', '512'], goal: 1.5 },
 ];
 
 /** @returns {number} what iscsi-perf says: requests in a second */
@@ -39,19 +44,9 @@ function measure(url, args, seconds) {
   return Number(average[1]);
 }
 
-async function main() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '4' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return say(usage);
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
-  if (!(rounds >= 1) || !(seconds >= 1)) throw new Error('--rounds and --seconds: numbers from 1');
-  installPackages();
-
+async function main({ rounds, seconds }, { build, save }) {
+  needPackages(installPackages);
+  build();
   const folder = mkdtempSync(join(os.tmpdir(), 'lunette-bench-'));
   const targets = {
     'lunette file': () => startLunette({ definition: `file/${join(folder, 'disk.img')}?create=1` }),
@@ -75,27 +70,35 @@ async function main() {
     rmSync(folder, { recursive: true, force: true });
   }
 
-  say(
-    `\n${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}, tgt ${packageVersion('tgt')}\n`,
-  );
-  say('| pass | target | IOPS (median) | spread | to tgt |');
-  say('| --- | --- | ---: | ---: | ---: |');
+  const tgt = packageVersion('tgt');
+  say(`\n${machine()}, tgt ${tgt}\n`);
+  say('| pass | target | IOPS (median) | spread | to tgt | spread | goal |');
+  say('| --- | --- | ---: | ---: | ---: | ---: | ---: |');
   const results = rows.map(({ pass, target, iops }) => {
     const peer = rows.find((row) => row.pass === pass && row.target === 'tgt');
-    const ratio = median(ratios(iops, peer.iops));
-    const percent = Math.round(spread(iops) * 100);
-    say(`| ${pass.name} | ${target} | ${median(iops)} | ${percent} % | ${ratio.toFixed(2)} |`);
-    return { pass: pass.name, target, median: median(iops), spread: spread(iops), ratio, rounds: iops };
+    const byRound = ratios(iops, peer.iops);
+    const goal = target === 'tgt' ? undefined : pass.goal;
+    const ratio = median(byRound);
+    const compared = goal === undefined ? '| |' : `${ratio.toFixed(2)} | ${spreadText(byRound)} | ${goal}`;
+    say(`| ${pass.name} | ${target} | ${median(iops)} | ${spreadText(iops)} | ${compared} |`);
+    const figures = { median: median(iops), spread: spread(iops), rounds: iops };
+    return {
+      pass: pass.name,
+      target,
+      goal,
+      ...figures,
+      ratio,
+      ratios: byRound,
+      ratioSpread: spread(byRound),
+    };
   });
-  mkdirSync(join(checkout, 'out'), { recursive: true });
-  const json = join(checkout, 'out/iscsi-bench.json');
-  writeFileSync(json, JSON.stringify(results, null, 2));
-  say(`\n${json}`);
+  const bars = results
+    .filter(({ goal }) => goal !== undefined)
+    .map(({ pass, target, ratio, ratios: byRound, goal }) =>
+      barOf(`${target}, ${pass}`, byRound, { value: ratio, goal }),
+    );
+  const chart = { title: 'The embedded iSCSI target beside tgt', axis: 'ratio of their IOPS', bars };
+  await save({ setting: { rounds, seconds, tgt }, results }, [chart]);
 }
 
-try {
-  await main();
-} catch (error) {
-  say(`bench:iscsi: ${error.message}`);
-  process.exitCode = 1;
-}
+await runPart({ name: 'iscsi', usage, options, checks, main });

@@ -10,7 +10,7 @@ export class Contestant {
 
   /**
    * @param {{ consumer: 'lunette' | 'c', storage: string, asynchronous?: boolean, path?: string, options?: string,
-   *   diskBytes: number, cpu?: number }} what
+   *   diskBytes: number, cpu?: number, countCalls?: boolean }} what
    * @param {{ execArgv?: string[] }} how
    */
   static async start(what, { execArgv = [] } = {}) {
@@ -23,6 +23,7 @@ export class Contestant {
       String(what.diskBytes),
     ];
     if (what.asynchronous) args.push('--asynchronous');
+    if (what.countCalls) args.push('--count-calls');
     if (what.cpu !== undefined) args.push('--cpu', String(what.cpu));
     if (what.path) args.push('--path', what.path);
     if (what.options) args.push('--options', what.options);

@@ -61,6 +61,7 @@ export function buildNative() {
  * @property {number} [consumerSeconds] CPU time of the process but for the generator
  * @property {[string, number][]} [allocated] with `sample: true`: bytes allocated by function, largest first
  * @property {number} [scavenges] collections of young garbage
+ * @property {[string, number][]} [calls] where they are counted: calls from and to lunette's addon, by function
  */
 
 /**

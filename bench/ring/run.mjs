@@ -1,12 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { checkout, say } from '../support/bench.mjs';
+import { say } from '../support/bench.mjs';
 import { median, ratios, spread } from '../support/median.mjs';
-import { plotBars } from '../support/plot.mjs';
+import { aboveZero, from, machine, regularExpression, runPart, wholeFrom } from '../support/part.mjs';
+import { barOf } from '../support/plot.mjs';
 import { Contestant } from './contestant.mjs';
 import { buildNative } from './native.mjs';
 import { everyPass, passes } from './passes.mjs';
@@ -16,9 +14,7 @@ import { everyPass, passes } from './passes.mjs';
  * consumer in C++ that does the same copies, in turns.
  */
 
-const usage = `npm run bench:ring -- [options]
-
-  --rounds N         alternating runs of each consumer (default 5)
+const usage = `  --rounds N         alternating runs of each consumer (default 5)
   --seconds N        length of one run (default 1)
   --grep TEXT        only passes whose names match this regular expression
   --all              every storage, size, depth and mix
@@ -27,40 +23,24 @@ const usage = `npm run bench:ring -- [options]
   --spin N           microseconds it looks for completions before it sleeps (default 200)
   --no-pin           let the scheduler choose the CPUs of generator and consumer
   --file-options S   of the file handler: '?io=sync'
-  --directory D      where the file is (default: the system's for temporary files)
-  --json FILE        where the results go (default bench/results/ring.json)`;
+  --directory D      where the file is (default: the system's for temporary files)`;
+
+const options = {
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '1' },
+  grep: { type: 'string', default: '' },
+  all: { type: 'boolean', default: false },
+  'no-copies': { type: 'boolean', default: false },
+  'wake-each-batch': { type: 'boolean', default: false },
+  spin: { type: 'string', default: '200' },
+  'no-pin': { type: 'boolean', default: false },
+  'file-options': { type: 'string', default: '' },
+  directory: { type: 'string', default: os.tmpdir() },
+};
+
+const checks = { rounds: wholeFrom(1), seconds: aboveZero, spin: from(0), grep: regularExpression };
 
 const DISK_BYTES = 128 * 2 ** 20;
-
-function parse() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '1' },
-      grep: { type: 'string', default: '' },
-      all: { type: 'boolean', default: false },
-      'no-copies': { type: 'boolean', default: false },
-      'wake-each-batch': { type: 'boolean', default: false },
-      spin: { type: 'string', default: '200' },
-      'no-pin': { type: 'boolean', default: false },
-      'file-options': { type: 'string', default: '' },
-      directory: { type: 'string', default: os.tmpdir() },
-      json: { type: 'string', default: join(checkout, 'bench/results/ring.json') },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const [rounds, seconds, spin] = [values.rounds, values.seconds, values.spin].map(Number);
-  if (!(rounds >= 1) || !(seconds > 0)) throw new Error('--rounds and --seconds: numbers above 0');
-  if (!(spin >= 0)) throw new Error('--spin: a number of microseconds');
-  const pinned = !values['no-pin'] && os.availableParallelism() > 1;
-  return {
-    ...values,
-    rounds,
-    seconds,
-    spin,
-    cpus: pinned ? { consumer: 0, generator: 1 } : { consumer: -1, generator: -1 },
-  };
-}
 
 /** Processes, started when a pass first needs them, and their disks filled. */
 class Contestants {
@@ -170,27 +150,24 @@ function row(result) {
   );
 }
 
-async function main() {
-  const options = parse();
-  if (options.help) return say(usage);
-  const pattern = new RegExp(options.grep);
-  const chosen = (options.all ? everyPass : passes).filter(({ name }) => pattern.test(name));
-  if (chosen.length === 0) throw new Error(`--grep: no pass is named like '${options.grep}'`);
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
-  if (status !== 0) throw new Error('npm run build failed');
+async function main(values, { build, save }) {
+  const chosen = (values.all ? everyPass : passes).filter(({ name }) => values.grep.test(name));
+  if (chosen.length === 0) throw new Error(`--grep: no pass is named like '${values.grep.source}'`);
+  build();
   buildNative();
+  const pinned = !values['no-pin'] && os.availableParallelism() > 1;
+  const cpus = pinned ? { consumer: 0, generator: 1 } : { consumer: -1, generator: -1 };
 
-  const folder = mkdtempSync(join(options.directory, 'lunette-bench-'));
+  const folder = mkdtempSync(join(values.directory, 'lunette-bench-'));
   const path = join(folder, 'disk.img');
   writeFileSync(path, '');
   truncateSync(path, DISK_BYTES);
-  const contestants = new Contestants(options, path);
+  const contestants = new Contestants({ ...values, cpus }, path);
   const results = [];
-  const machine = `${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}`;
-  say(`${machine}\n\n${header}`);
+  say(`${machine()}\n\n${header}`);
   try {
     for (const pass of chosen) {
-      const result = summarize(pass, await measure(pass, contestants, options.rounds));
+      const result = summarize(pass, await measure(pass, contestants, values.rounds));
       results.push(result);
       say(row(result));
     }
@@ -198,40 +175,20 @@ async function main() {
     await contestants.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-  const { rounds, seconds, spin, cpus } = options;
+  const { rounds, seconds, spin } = values;
   const setting = {
     cpus,
     rounds,
     seconds,
     spin,
-    copies: !options['no-copies'],
-    wakeEach: !options['wake-each-batch'],
+    copies: !values['no-copies'],
+    wakeEach: !values['wake-each-batch'],
   };
-  mkdirSync(join(options.json, '..'), { recursive: true });
-  writeFileSync(
-    options.json,
-    `${JSON.stringify({ date: new Date().toISOString(), machine, setting, results }, null, 2)}\n`,
+  const bars = results.map(({ pass, ratio, ratios: byRound, goal }) =>
+    barOf(pass, byRound, { value: ratio, goal }),
   );
-  say(`\n${options.json}`);
-  await plot(options.json.replace(/(\.json)?$/, '.svg'), results);
+  const chart = { title: 'Lunette beside a minimal consumer in C++', axis: 'ratio of their IOPS', bars };
+  await save({ setting, results }, [chart]);
 }
 
-async function plot(path, results) {
-  const bars = results.map(({ pass, ratio, ratios: byRound, goal }) => {
-    return { name: pass, value: ratio, low: Math.min(...byRound), high: Math.max(...byRound), goal };
-  });
-  try {
-    await plotBars(path, 'Lunette beside a minimal consumer in C++', 'ratio of their IOPS', bars);
-    say(path);
-  } catch (error) {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    say('no plot: it needs the packages vega and vega-lite');
-  }
-}
-
-try {
-  await main();
-} catch (error) {
-  say(`bench:ring: ${error.message}`);
-  process.exitCode = 1;
-}
+await runPart({ name: 'ring', usage, options, checks, main });

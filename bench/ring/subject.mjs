@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { watchLoop } from '../../dist/daemon/watch-loop.js';
+import { LoopWatch } from '../../dist/daemon/loop/loop-watch.js';
 import { Device } from '../../dist/device/device.js';
 import { configure } from '../../dist/handlers/cfgstring.js';
 import { file } from '../../dist/handlers/file/index.js';
@@ -14,6 +14,7 @@ import { native } from '../../dist/native/addon.js';
 import { mailbox } from '../../dist/ring/abi.js';
 import { JournalMemory } from '../../dist/ring/journal-memory.js';
 import { Journal } from '../../dist/ring/journal.js';
+import { NativeCalls } from './native-calls.mjs';
 import { loadNative } from './native.mjs';
 import { createRegion } from './region.mjs';
 
@@ -36,12 +37,22 @@ const { values } = parseArgs({
     'disk-bytes': { type: 'string' },
     /** Where the consumer runs; -1: anywhere. */
     cpu: { type: 'string', default: '-1' },
+    /** Each outcome says which functions of the addon were called, and how often. */
+    'count-calls': { type: 'boolean', default: false },
   },
 });
 
+const nativeCalls = values['count-calls'] ? new NativeCalls() : undefined;
+
 const diskBytes = Number(values['disk-bytes']);
 const write = (message) => process.stderr.write(`${message}\n`);
-const log = { debug: () => undefined, info: () => undefined, warn: write, error: write };
+const log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: write,
+  error: write,
+  isLevelEnabled: () => true,
+};
 
 /** A disk whose verbs are `async` functions around those of another. */
 class AsynchronousDisk {
@@ -85,7 +96,7 @@ async function serve(region, folder) {
     region,
     disk: await openDisk(),
     log,
-    loopWatch: watchLoop({ threshold: 1000, format: 'text', log }),
+    loopMarks: new LoopWatch({ threshold: 1000, format: 'text', log }).marks,
     journal: openJournal(region, folder),
     freeKeptBuffer: () => undefined,
   });
@@ -146,13 +157,15 @@ async function sampleHeap(job) {
 async function run({ sample = false, ...load }) {
   const before = process.cpuUsage();
   const scavengesBefore = scavenges;
+  nativeCalls?.counts.clear();
   let outcome;
   const generate = async () => (outcome = await generator.run(load));
   const allocated = sample ? await sampleHeap(generate) : await generate().then(() => undefined);
   const { user, system } = process.cpuUsage(before);
   // What the process used besides the generator's thread.
   const consumerSeconds = (user + system) / 1e6 - outcome.cpuSeconds;
-  return { ...outcome, consumerSeconds, allocated, scavenges: scavenges - scavengesBefore };
+  const calls = nativeCalls && [...nativeCalls.counts];
+  return { ...outcome, consumerSeconds, allocated, scavenges: scavenges - scavengesBefore, calls };
 }
 
 process.on('message', (load) => {

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { buildNative, loadNative } from '../ring/native.mjs';
 import { createRegion } from '../ring/region.mjs';
 import { StandInKernel } from '../stand-in/kernel.mjs';
 import { checkout, say } from '../support/bench.mjs';
 import { median, ratios, spread } from '../support/median.mjs';
+import { aboveZero, isolations, machine, needRoot, oneOf, runPart, wholeFrom } from '../support/part.mjs';
+import { barOf } from '../support/plot.mjs';
 
 /*
  * `npm run bench:scale`: one `lunette serve` with more and more devices, in its own thread, in threads and in
@@ -17,29 +17,34 @@ import { median, ratios, spread } from '../support/median.mjs';
  * the time until it is ready. Beside it, what a minimal consumer in C++ makes of as many rings in one thread.
  */
 
-const usage = `npm run bench:scale -- [options]
-
-  --rounds N      turns of each number of devices (default 5)
+const usage = `  --rounds N      turns of each number of devices (default 5)
   --seconds N     length of one run (default 2)
   --depth N       commands in flight in total, at least one for each device (default 64)
   --devices N     may be repeated (default 1, 4, 16 and 64)
-  --isolation I   none, thread, process, or C for the minimal consumer; may be repeated (default: each)
-  --json FILE     where the results go (default bench/results/scale.json)`;
+  --isolation I   none, thread, process, or C for the minimal consumer; may be repeated (default: each)`;
 
 const MIB = 2 ** 20;
 const DISK_BYTES = 64 * MIB;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '2' },
-    depth: { type: 'string', default: '64' },
-    devices: { type: 'string', multiple: true, default: ['1', '4', '16', '64'] },
-    isolation: { type: 'string', multiple: true, default: ['none', 'C', 'thread', 'process'] },
-    json: { type: 'string', default: join(checkout, 'bench/results/scale.json') },
-    help: { type: 'boolean', default: false },
-  },
-});
+/** As which a daemon serves, and the minimal consumer after the first, to which it compares. */
+const [inThread, ...apart] = isolations;
+const servedIn = [inThread, 'C', ...apart];
+
+const options = {
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '2' },
+  depth: { type: 'string', default: '64' },
+  devices: { type: 'string', multiple: true, default: ['1', '4', '16', '64'] },
+  isolation: { type: 'string', multiple: true, default: servedIn },
+};
+
+const checks = {
+  rounds: wholeFrom(1),
+  seconds: aboveZero,
+  depth: wholeFrom(1),
+  devices: wholeFrom(1),
+  isolation: oneOf(servedIn),
+};
 
 /** Without that the scheduler may put the generator and what it feeds, which wake each other, on one CPU. */
 const cpus = os.availableParallelism() > 1 ? { consumer: 0, generator: 1 } : { consumer: -1, generator: -1 };
@@ -70,7 +75,7 @@ async function throughput(generator, name, devices, { seconds, depth }) {
     if (errors + mismatches > 0 || stalled) {
       throw new Error(`${devices} devices, ${name}: ${JSON.stringify(outcome)}`);
     }
-    return { commands, iops: commands / outcome.seconds, p99: outcome.p99 };
+    return { commands, iops: commands / outcome.seconds, p99: outcome.p99, generatorCpu: outcome.cpuSeconds };
   };
 }
 
@@ -110,10 +115,11 @@ async function measureMinimal(devices, options) {
   const rings = regions.map(({ descriptors }) => descriptors);
   const consumer = new Consumer(rings, { storage: 'null', diskBytes: DISK_BYTES, cpu: cpus.consumer });
   try {
-    const { iops, p99 } = await (
-      await throughput(new GeneratorGroup(rings), 'the minimal consumer', devices, options)
-    )();
-    return { iops, p99 };
+    const run = await throughput(new GeneratorGroup(rings), 'the minimal consumer', devices, options);
+    const before = process.cpuUsage();
+    const { commands, iops, p99, generatorCpu } = await run();
+    const { user, system } = process.cpuUsage(before);
+    return { iops, p99, cpuPerMillion: (user + system) / commands - (generatorCpu / commands) * 1e6 };
   } finally {
     consumer.close();
     for (const region of regions) region.close();
@@ -150,7 +156,7 @@ function summarize(isolation, counts, runs) {
       ratios: byRound,
       spread: spread(byRound),
       p99: median(of(devices, 'p99')),
-      cpuPerMillion: middle(devices, 'cpuPerMillion'),
+      cpuPerMillion: median(of(devices, 'cpuPerMillion')),
       memory: middle(devices, 'memory'),
       busyMemory: middle(devices, 'busyMemory'),
       memoryEachMore: devices === least || isolation === 'C' ? undefined : median(more) / (devices - least),
@@ -187,7 +193,7 @@ function row(one) {
     Math.round(one.iops),
     `${one.ratio.toFixed(2)} (${Math.round(one.spread * 100)} %)`,
     Math.round(one.p99),
-    one.cpuPerMillion?.toFixed(2) ?? '',
+    one.cpuPerMillion.toFixed(2),
     mebibytes(one.memory),
     mebibytes(one.memoryEachMore),
     mebibytes(one.busyMemory),
@@ -196,19 +202,46 @@ function row(one) {
   return `| ${cells.join(' | ')} |`;
 }
 
-async function main() {
-  if (values.help) return say(usage);
-  const [rounds, seconds, depth] = [values.rounds, values.seconds, values.depth].map(Number);
-  const counts = values.devices.map(Number).sort((a, b) => a - b);
-  if (!(rounds >= 1 && seconds > 0 && depth >= 1 && counts.every((count) => count >= 1))) {
-    throw new Error('--rounds, --seconds, --depth and --devices: numbers above 0');
-  }
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
-  if (status !== 0) throw new Error('npm run build failed');
+/** At 64 devices, of what one does. */
+const THROUGHPUT_GOAL = 0.9;
+/** MiB. */
+const memoryGoals = { none: 0.5, thread: 8 };
+
+function charts(rows) {
+  const name = ({ isolation, devices }) => `${names[isolation]}, ${devices} devices`;
+  const least = Math.min(...rows.map(({ devices }) => devices));
+  const more = rows.filter(({ devices }) => devices > least);
+  const throughput = more.map((one) =>
+    barOf(name(one), one.ratios, {
+      value: one.ratio,
+      goal: one.devices === 64 && one.isolation !== 'C' ? THROUGHPUT_GOAL : undefined,
+    }),
+  );
+  const memory = more
+    .filter(({ memoryEachMore }) => memoryEachMore !== undefined)
+    .map((one) => ({
+      name: name(one),
+      value: one.memoryEachMore / MIB,
+      goal: memoryGoals[one.isolation],
+    }));
+  return [
+    {
+      title: 'Throughput of more devices',
+      axis: 'ratio to that of the least number of devices',
+      bars: throughput,
+    },
+    { title: 'Memory of each more device', axis: 'MiB', bars: memory },
+  ];
+}
+
+async function main(values, { build, save }) {
+  const { rounds, seconds, depth } = values;
+  const counts = values.devices.sort((a, b) => a - b);
+  needRoot('to play the kernel in a mount namespace');
+  build();
   buildNative();
-  const machine = `${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}`;
   const version = median(Array.from({ length: 2 * rounds + 1 }, versionTime));
-  say(`${machine}; null handler, 4 KiB reads, ${depth} commands in flight in total`);
+  say(`${machine()}; null handler, 4 KiB reads, ${depth} commands in flight in total`);
   say(`lunette --version: ${version.toFixed(0)} ms\n`);
   say(`| ${columns.join(' | ')} |\n| --- |${' ---: |'.repeat(columns.length - 1)}`);
   const rows = [];
@@ -223,21 +256,7 @@ async function main() {
     rows.push(...summary);
     for (const one of summary) say(row(one));
   }
-  mkdirSync(join(values.json, '..'), { recursive: true });
-  const report = {
-    date: new Date().toISOString(),
-    machine,
-    setting: { rounds, seconds, depth },
-    version,
-    rows,
-  };
-  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  say(`\n${values.json}`);
+  await save({ setting: { rounds, seconds, depth }, version, rows }, charts(rows));
 }
 
-try {
-  await main();
-} catch (error) {
-  say(`bench:scale: ${error.message}`);
-  process.exitCode = 1;
-}
+await runPart({ name: 'scale', usage, options, checks, main });

@@ -7,8 +7,12 @@ export function median(numbers) {
 
 /** The distance of the extremes, as a part of the median. @param {readonly number[]} numbers at least one */
 export function spread(numbers) {
-  return (Math.max(...numbers) - Math.min(...numbers)) / median(numbers);
+  const distance = Math.max(...numbers) - Math.min(...numbers);
+  return distance === 0 ? 0 : distance / median(numbers);
 }
+
+/** As it stands in a table. @param {readonly number[]} numbers at least one */
+export const spreadText = (numbers) => `${Math.round(spread(numbers) * 100)} %`;
 
 /**
  * Round by round: what disturbed the machine in one round disturbed both.

@@ -1,41 +1,39 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { buildNative } from '../ring/native.mjs';
 import { StandInKernel } from '../stand-in/kernel.mjs';
-import { checkout, say } from '../support/bench.mjs';
-import { median } from '../support/median.mjs';
+import { say } from '../support/bench.mjs';
+import { median, ratios, spread, spreadText } from '../support/median.mjs';
+import { isolations, machine, needRoot, oneOf, runPart, wholeFrom } from '../support/part.mjs';
 
 /*
  * `npm run bench:take-over`: how long the commands of a disk wait while one `lunette serve` takes over from another.
  * Real processes, natively, with a stand-in for the kernel.
  */
 
-const usage = `npm run bench:take-over -- [options]
+const usage = `  --rounds N         take-overs of each isolation (default 10)
+  --devices N        disks, each under load (default 4)
+  --depth N          commands in flight on each disk (default 8)
+  --isolation I      none, thread or process; may be repeated (default: each)
+  --log              print what the daemons logged`;
 
-  --rounds N      take-overs of each isolation (default 10)
-  --devices N     disks, each under load (default 4)
-  --depth N       commands in flight on each disk (default 8)
-  --isolation I   none, thread or process; may be repeated (default: each)
-  --log           print what the daemons logged
-  --json FILE     where the results go (default bench/results/take-over.json)`;
+const options = {
+  rounds: { type: 'string', default: '10' },
+  devices: { type: 'string', default: '4' },
+  depth: { type: 'string', default: '8' },
+  isolation: { type: 'string', multiple: true, default: isolations },
+  log: { type: 'boolean', default: false },
+};
+
+const checks = {
+  rounds: wholeFrom(1),
+  devices: wholeFrom(1),
+  depth: wholeFrom(1),
+  isolation: oneOf(isolations),
+};
 
 const DISK_BYTES = 64 * 2 ** 20;
-
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    devices: { type: 'string', default: '4' },
-    depth: { type: 'string', default: '8' },
-    isolation: { type: 'string', multiple: true, default: ['none', 'thread', 'process'] },
-    log: { type: 'boolean', default: false },
-    json: { type: 'string', default: join(checkout, 'bench/results/take-over.json') },
-    help: { type: 'boolean', default: false },
-  },
-});
 
 const load = {
   bytes: 4096,
@@ -45,6 +43,7 @@ const load = {
   copies: true,
   wakeEach: true,
   spinMicroseconds: 0,
+  cpu: -1,
 };
 
 function check(outcome) {
@@ -83,83 +82,114 @@ class Load {
   }
 }
 
-async function measure(isolation, { rounds, devices, depth }, folder) {
-  const kernel = new StandInKernel(
-    Array.from({ length: devices }, (_, index) => ({
-      config: `file/${join(folder, `${isolation}-${index}.img`)}?create=1`,
-      size: DISK_BYTES,
-    })),
-  );
-  const args = ['--isolate', isolation, '--log-level', 'debug'];
-  let daemon = kernel.serve(args);
-  const stalls = [];
-  const gaps = [];
-  try {
-    await daemon.ready();
+/** Disks served in one isolation, and the daemons that serve them. */
+class Series {
+  /** Milliseconds, by round and disk: from the old daemon's last command to the new one's first. */
+  stalls = [];
+  /** Milliseconds, by round and disk: the longest time in which nothing was answered. */
+  gaps = [];
+  #kernel;
+  #args;
+  /** One; two during a take-over. */
+  #daemons;
+  #log;
+
+  constructor(isolation, { devices, log }, folder) {
+    this.isolation = isolation;
+    this.#log = log;
+    this.#kernel = new StandInKernel(
+      Array.from({ length: devices }, (_, index) => ({
+        config: `file/${join(folder, `${isolation}-${index}.img`)}?create=1`,
+        size: DISK_BYTES,
+      })),
+    );
+    this.#args = ['--isolate', isolation, '--log-level', 'debug'];
+    this.#daemons = [this.#kernel.serve(this.#args)];
+  }
+
+  async fill() {
+    await this.#daemons[0].ready();
     const fill = { ...load, depth: 8, bytes: 65536, fill: true, milliseconds: 0 };
-    for (const generator of kernel.generators) {
+    for (const generator of this.#kernel.generators) {
       // The first command gets a unit attention, whatever it is.
       await generator.run({ ...fill, depth: 1, reads: 100, fill: false, stamps: false, commands: 1 });
       check(await generator.run({ ...fill, commands: DISK_BYTES / fill.bytes }));
     }
-    for (let round = 0; round < rounds; round++) {
-      const loads = kernel.generators.map((generator) => new Load(generator, depth));
-      const next = kernel.serve([...args, '--take-over']);
-      await next.ready();
-      const status = await daemon.exited;
-      if (status !== 0) throw new Error(`the old daemon ended with ${status}:\n${daemon.everything()}`);
-      if (values.log) say(`${daemon.timeline()}\n-- the next one\n${next.timeline()}`);
-      daemon = next;
-      for (const { stall } of daemon.log) if (stall !== undefined) stalls.push(stall);
-      for (const one of loads) gaps.push(await one.end());
-    }
-  } finally {
-    await daemon.stop();
-    kernel.close();
   }
-  return { isolation, stalls, gaps };
+
+  async takeOver(depth) {
+    const loads = this.#kernel.generators.map((generator) => new Load(generator, depth));
+    const [old] = this.#daemons;
+    const next = this.#kernel.serve([...this.#args, '--take-over']);
+    this.#daemons.push(next);
+    await next.ready();
+    const status = await old.exited;
+    if (status !== 0) throw new Error(`the old daemon ended with ${status}:\n${old.everything()}`);
+    this.#daemons = [next];
+    if (this.#log) say(`${old.timeline()}\n-- the next one\n${next.timeline()}`);
+    this.stalls.push(next.log.flatMap(({ stall }) => (stall === undefined ? [] : [stall])));
+    this.gaps.push(await Promise.all(loads.map((one) => one.end())));
+  }
+
+  async close() {
+    for (const daemon of this.#daemons) await daemon.stop();
+    this.#kernel.close();
+  }
 }
 
-const figure = (number) => number.toFixed(1);
-
-function row({ isolation, stalls, gaps }) {
-  const cells = [stalls, gaps].map((of) => `${figure(median(of))} | ${figure(Math.max(...of))}`);
-  return `| ${isolation} | ${cells.join(' | ')} |`;
+/** @param {Series} series @param {Series} first the one it is compared with, round by round */
+function summarize({ isolation, stalls, gaps }, first) {
+  const byRound = ratios(gaps.map(median), first.gaps.map(median));
+  return {
+    isolation,
+    stalls: stalls.flat(),
+    gaps: gaps.flat(),
+    ratio: median(byRound),
+    ratios: byRound,
+    spread: spread(byRound),
+  };
 }
 
-async function main() {
-  if (values.help) return say(usage);
-  const [rounds, devices, depth] = [values.rounds, values.devices, values.depth].map(Number);
-  if (!(rounds >= 1 && devices >= 1 && depth >= 1)) {
-    throw new Error('--rounds, --devices and --depth: numbers from 1');
-  }
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: checkout, stdio: 'inherit' });
-  if (status !== 0) throw new Error('npm run build failed');
+function row({ isolation, stalls, gaps, ratio, ratios: byRound }) {
+  const cells = [stalls, gaps].map((of) => `${median(of).toFixed(1)} | ${Math.max(...of).toFixed(1)}`);
+  return `| ${isolation} | ${cells.join(' | ')} | ${ratio.toFixed(2)} (${spreadText(byRound)}) |`;
+}
+
+function chart(results) {
+  const bars = results.flatMap(({ isolation, stalls, gaps }) => [
+    { name: `${isolation}: stall, median`, value: median(stalls) },
+    { name: `${isolation}: stall, longest`, value: Math.max(...stalls) },
+    { name: `${isolation}: nothing answered, median`, value: median(gaps) },
+    { name: `${isolation}: nothing answered, longest`, value: Math.max(...gaps) },
+  ]);
+  return { title: 'A take-over under load', axis: 'milliseconds', bars };
+}
+
+async function main(values, { build, save }) {
+  const { rounds, devices, depth } = values;
+  needRoot('to play the kernel in a mount namespace');
+  build();
   buildNative();
   const folder = mkdtempSync(join(os.tmpdir(), 'lunette-bench-'));
-  const machine = `${os.cpus().length} × ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}`;
-  say(`${machine}; ${rounds} take-overs of ${devices} disks, queue depth ${depth}; milliseconds\n`);
-  say('| isolation | stall, median | longest | unanswered, median | longest |');
-  say('| --- | ---: | ---: | ---: | ---: |');
-  const results = [];
+  say(`${machine()}; ${rounds} take-overs of ${devices} disks, queue depth ${depth}; milliseconds\n`);
+  const all = [];
   try {
-    for (const isolation of values.isolation) {
-      const result = await measure(isolation, { rounds, devices, depth }, folder);
-      results.push(result);
-      say(row(result));
+    for (const isolation of values.isolation) all.push(new Series(isolation, values, folder));
+    for (const series of all) await series.fill();
+    for (let round = 0; round < rounds; round++) {
+      for (const series of all) await series.takeOver(depth);
     }
   } finally {
+    for (const series of all) await series.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  mkdirSync(join(values.json, '..'), { recursive: true });
-  const report = { date: new Date().toISOString(), machine, setting: { rounds, devices, depth }, results };
-  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  say(`\n${values.json}`);
+  const results = all.map((series) => summarize(series, all[0]));
+  say(
+    `| isolation | stall, median | longest | unanswered, median | longest | to ${all[0].isolation} (spread) |`,
+  );
+  say('| --- | ---: | ---: | ---: | ---: | ---: |');
+  for (const result of results) say(row(result));
+  await save({ setting: { rounds, devices, depth }, results }, [chart(results)]);
 }
 
-try {
-  await main();
-} catch (error) {
-  say(`bench:take-over: ${error.message}`);
-  process.exitCode = 1;
-}
+await runPart({ name: 'take-over', usage, options, checks, main });

@@ -194,8 +194,17 @@ export interface NativeBinding {
   alignedBuffer(size: number, alignment: number): ArrayBuffer;
   /** The monotonic clock: read() puts it into `time`, one double, in milliseconds since some time in the past. */
   openClock(): { readonly time: ArrayBuffer; readonly read: () => void };
-  /** Anonymous memory of its own: zeroes, page-aligned, and taken from the machine page by page as it is written. */
+  /**
+   * Anonymous memory of its own: zeroes, aligned to 2 MiB, and taken from the machine page by page as it is written.
+   */
   pageMemory(size: number): ArrayBuffer;
+  /** Fill `buffer` with what `memory` has from `offset` on, bytes. Cheaper than a view of every place that is read. */
+  readonly readPages: (memory: ArrayBuffer, offset: number, buffer: Uint8Array) => void;
+  /**
+   * Let the kernel put the memory into huge pages when it finds the time (madvise(2) MADV_HUGEPAGE).
+   * @returns whether it has any
+   */
+  preferHugePages(memory: ArrayBuffer): boolean;
   /**
    * Give pages of pageMemory() back to the machine: they read as zeroes again.
    * @param offset and length bytes, multiples of 4096

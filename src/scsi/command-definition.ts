@@ -38,6 +38,8 @@ export interface CommandDefinition {
   readonly direction: 'none' | 'in' | 'out';
   /** How the CDB names logical blocks, where it does. */
   readonly address?: BlockAddress;
+  /** Data-In is those blocks: how much of it is valid follows from CDB and buffer, whatever `execute` returns. */
+  readonly readsBlocks?: true;
   /** What an errno of the handler means here. */
   readonly activity: Activity;
   /** Needs the unit started: ends with NOT READY after START STOP UNIT stopped it. */

@@ -161,15 +161,14 @@ async function bounceRead(
   length: number,
   blockSize: number,
   context: CommandContext,
-): Promise<ValidBytes> {
+): Promise<void> {
   const bounce = new Uint8Array(Math.ceil(length / blockSize) * blockSize);
   await disk.read(bounce, offset, context);
   scatter(bounce.subarray(0, length), segments);
-  return length;
 }
 
 /**
- * Fill Data-In from the disk: `length` bytes, or fewer where the buffer is smaller. One verb call where the
+ * Fill Data-In from the disk: `length` bytes, or as many as the buffer holds. One verb call where the
  * buffer has one segment or the disk takes a list, else one for each segment.
  */
 export function readInto(
@@ -179,20 +178,18 @@ export function readInto(
   length: number,
   blockSize: number,
   context: CommandContext,
-): ValidBytes | Promise<ValidBytes> {
+): Done {
   let { segments } = buffer;
   const valid = Math.min(length, buffer.byteLength);
   if (valid < buffer.byteLength) {
     zeroFrom(segments, valid);
     segments = clip(segments, valid);
   }
-  if (valid === 0) return 0;
+  if (valid === 0) return;
   if (!inBlocks(segments, blockSize)) return bounceRead(disk, segments, offset, valid, blockSize, context);
-  let done: Done;
-  if (segments.length === 1) done = disk.read(segments[0], offset, context);
-  else if (disk.readv) done = disk.readv(segments, offset, context);
-  else done = pieceByPiece(disk, 'read', segments, offset, context);
-  return isPromise(done) ? Promise.resolve(done).then(() => valid) : valid;
+  if (segments.length === 1) return disk.read(segments[0], offset, context);
+  if (disk.readv) return disk.readv(segments, offset, context);
+  return pieceByPiece(disk, 'read', segments, offset, context);
 }
 
 /**

@@ -17,6 +17,7 @@ import { ModePages, type ModeStore } from './mode-pages.js';
 import { opcode } from './opcode.js';
 import { ProvisioningThresholds } from './provisioning-threshold.js';
 import { RangeLock } from './range-lock.js';
+import { Settlements } from './settlement.js';
 import { Reservations } from './reservations.js';
 import type { ReservationStore } from './saved-reservations.js';
 import { encodeSense } from './sense-data.js';
@@ -113,6 +114,11 @@ export class LogicalUnit implements Unit {
   readonly #options: LogicalUnitOptions;
   readonly #log: (message: string) => void;
   readonly #unlisten: (() => void) | undefined;
+  readonly #settlements = new Settlements({
+    succeed: (command, definition, nexus, valid) =>
+      this.#succeed(command, definition, nexus, valid as number | undefined),
+    fail: (command, definition, nexus, error) => this.#fail(command, definition, nexus, error),
+  });
   #size: number;
 
   /** @throws TypeError or RangeError where the disk is not one (size, block size, vendor commands) */
@@ -274,7 +280,7 @@ export class LogicalUnit implements Unit {
       result = definition.execute(this, command, definition, nexus);
       if (isPromise(result)) {
         this.tasks.add(command, nexus);
-        this.#whenSettled(command, definition, nexus, result);
+        this.#settlements.await(command, definition, nexus, result);
         return;
       }
     } catch (error) {
@@ -367,19 +373,6 @@ export class LogicalUnit implements Unit {
     await Promise.all([this.copy.close(), this.background.stop()]);
   }
 
-  #whenSettled(
-    command: ScsiCommand,
-    definition: CommandDefinition,
-    nexus: Nexus,
-    result: Promise<number | void>,
-  ): void {
-    // resolve() tames a thenable of the handler's, which might throw or settle twice.
-    Promise.resolve(result).then(
-      (valid) => this.#succeed(command, definition, nexus, valid as number | undefined),
-      (error: unknown) => this.#fail(command, definition, nexus, error),
-    );
-  }
-
   #succeed(
     command: ScsiCommand,
     definition: CommandDefinition,
@@ -389,7 +382,9 @@ export class LogicalUnit implements Unit {
     this.statistics.succeeded(definition, command.transferLength ?? 0);
     if (this.thresholds !== undefined && definition.activity === 'write') this.#checkThresholds(nexus);
     // Only Data-In has a length: what another verb returns besides means nothing.
-    const readLength = definition.direction === 'in' ? valid : undefined;
+    let readLength: number | undefined;
+    if (definition.readsBlocks) readLength = Math.min(command.transferLength!, command.dataIn.byteLength);
+    else if (definition.direction === 'in') readLength = valid;
     this.#answer(command, scsiStatus.good, undefined, readLength);
   }
 

@@ -1,22 +1,33 @@
 // HOT PATH: `free` is looked at by each write, and share() runs for each that is asynchronous.
 
-/** A range of the medium in bytes. */
-interface Held {
-  readonly start: number;
-  readonly end: number;
-  readonly exclusive: boolean;
+/** A range of the medium in bytes. Used again: its `release` is bound once. */
+class Held {
+  start = 0;
+  end = 0;
+  exclusive = false;
+  readonly release: () => void;
   /** Made when somebody first waits for it to be free again. */
-  released?: Promise<void>;
-  release?: () => void;
-}
+  #released: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
 
-function whenReleased(held: Held): Promise<void> {
-  return (held.released ??= new Promise((resolve) => (held.release = resolve)));
+  constructor(release: (held: Held) => void) {
+    this.release = (): void => {
+      const wake = this.#wake;
+      this.#released = this.#wake = undefined;
+      release(this);
+      wake?.();
+    };
+  }
+
+  whenReleased(): Promise<void> {
+    return (this.#released ??= new Promise((resolve) => (this.#wake = resolve)));
+  }
 }
 
 /** Keeps a command of several writes (an emulated WRITE SAME) apart from every other write to the same range. */
 export class RangeLock {
   readonly #held = new Set<Held>();
+  readonly #pool: Held[] = [];
   #exclusive = 0;
 
   /** Nothing is held. */
@@ -35,9 +46,7 @@ export class RangeLock {
    * @returns settles as `done` does
    */
   share(start: number, end: number, done: Promise<void>): Promise<void> {
-    const held: Held = { start, end, exclusive: false };
-    this.#held.add(held);
-    const release = (): void => this.#release(held);
+    const { release } = this.#hold(start, end, false);
     // A handler's promise may be any thenable.
     const settled = Promise.resolve(done);
     settled.then(release, release);
@@ -55,22 +64,30 @@ export class RangeLock {
         ? [...this.#held]
             .filter((held) => (exclusive || held.exclusive) && held.start < end && start < held.end)
             // Now: of one that is released meanwhile nothing would be heard any more.
-            .map(whenReleased)
+            .map((held) => held.whenReleased())
         : [];
-    const held: Held = { start, end, exclusive };
-    this.#held.add(held);
-    if (exclusive) this.#exclusive++;
+    const held = this.#hold(start, end, exclusive);
     try {
       for (const released of conflicts) await released;
       await job();
     } finally {
-      this.#release(held);
+      held.release();
     }
+  }
+
+  #hold(start: number, end: number, exclusive: boolean): Held {
+    const held = this.#pool.pop() ?? new Held((one) => this.#release(one));
+    held.start = start;
+    held.end = end;
+    held.exclusive = exclusive;
+    this.#held.add(held);
+    if (exclusive) this.#exclusive++;
+    return held;
   }
 
   #release(held: Held): void {
     this.#held.delete(held);
     if (held.exclusive) this.#exclusive--;
-    held.release?.();
+    this.#pool.push(held);
   }
 }

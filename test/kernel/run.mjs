@@ -91,7 +91,7 @@ async function runFiles(files, { grep, minutes, console: showConsole }, results)
   const mocha = [
     ...settings.map(([variable, value]) => `${variable}=${quote(value)}`),
     quote(process.execPath),
-    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --exit --timeout 180000',
+    'node_modules/mocha/bin/mocha.js --no-config --no-package --forbid-only --exit --timeout 300000',
     '--reporter test/kernel/reporter.cjs',
     ...(grep ? ['--fgrep', quote(grep)] : []),
     ...files.map((file) => `out/kernel-tests/test/kernel/${file}.test.js`),

@@ -1,4 +1,4 @@
-// HOT PATH: read and write run for each command. Nothing is allocated where a read is aligned to its length.
+// HOT PATH: read and write run for each command. Nothing is allocated where a range lies in one slab.
 import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
 import { appendExtent } from '../extents.js';
@@ -47,7 +47,7 @@ export class PageStore {
   #readSlab(index: number, within: number, buffer: Uint8Array): void {
     const slab = this.#slabs.get(index);
     if (slab === undefined) buffer.fill(0);
-    else buffer.set(slab.view(within, buffer.length));
+    else slab.read(within, buffer);
   }
 
   /** @throws ENOSPC at the limit; what fitted before it is written */
@@ -70,6 +70,7 @@ export class PageStore {
     let slab = this.#slabs.get(index);
     if (slab === undefined) this.#slabs.set(index, (slab = new Slab()));
     const last = Math.floor((within + buffer.length - 1) / PAGE_SIZE);
+    const before = slab.pages;
     for (let page = Math.floor(within / PAGE_SIZE); page <= last; page++) {
       if (slab.isAllocated(page)) continue;
       if (this.allocated + PAGE_SIZE > this.limit) return this.#full(index, slab, within, page, buffer);
@@ -77,6 +78,7 @@ export class PageStore {
       this.#pages++;
     }
     slab.bytes.set(buffer, within);
+    if (slab.pages !== before) slab.collapse();
   }
 
   /** Write what fits in front of a page that cannot be had. */
@@ -118,8 +120,13 @@ export class PageStore {
     const from = Math.max(0, first - base);
     const to = Math.min(PAGES_A_SLAB, last - base);
     const before = slab.pages;
-    if (from === 0 && to === PAGES_A_SLAB) slab.pages = 0;
-    else for (let page = from; page < to; page++) if (slab.isAllocated(page)) slab.drop(page);
+    if (from === 0 && to === PAGES_A_SLAB) {
+      // With it goes its memory.
+      this.#pages -= before;
+      this.#slabs.delete(index);
+      return;
+    }
+    for (let page = from; page < to; page++) if (slab.isAllocated(page)) slab.drop(page);
     this.#pages -= before - slab.pages;
     if (slab.pages === 0) this.#slabs.delete(index);
   }

@@ -15,7 +15,14 @@ import type { Disk } from '../disk.js';
 import { opcode } from '../opcode.js';
 import { common, CONTROL, eight, four, two } from './common.js';
 
-const reading = { ...common, medium: true, direction: 'in', activity: 'read', execute: read } as const;
+const reading = {
+  ...common,
+  medium: true,
+  direction: 'in',
+  readsBlocks: true,
+  activity: 'read',
+  execute: read,
+} as const;
 const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
 const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
 

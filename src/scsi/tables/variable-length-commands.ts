@@ -9,7 +9,14 @@ import { opcode, serviceAction } from '../opcode.js';
 import { common, CONTROL, eight, four } from './common.js';
 
 const primary = { ...common, direction: 'in' } as const;
-const reading = { ...common, medium: true, direction: 'in', activity: 'read', execute: read } as const;
+const reading = {
+  ...common,
+  medium: true,
+  direction: 'in',
+  readsBlocks: true,
+  activity: 'read',
+  execute: read,
+} as const;
 const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
 const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
 const variable = {

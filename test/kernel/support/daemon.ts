@@ -58,11 +58,11 @@ export class Daemon {
     }
   }
 
-  /** Start it and wait until it is ready. TypeScript handlers take long to load in the guest. */
+  /** Start it and wait until it is ready. The guest takes two seconds for each thread, and more beside other guests. */
   static async start(args: readonly string[] = [], command?: readonly string[]): Promise<Daemon> {
     const daemon = new Daemon(args, command);
     try {
-      await daemon.logged('ready', /^ready$/, 60_000);
+      await daemon.logged('ready', /^ready$/, 150_000);
     } catch (error) {
       daemon.signal('SIGKILL');
       throw error;
@@ -97,7 +97,7 @@ export class Daemon {
   }
 
   /** Wait for a log line; those that came before count, too. */
-  logged(what: string, message: RegExp, timeout = 30_000): Promise<LogLine> {
+  logged(what: string, message: RegExp, timeout = 90_000): Promise<LogLine> {
     return until(
       `the daemon's log line '${what}'`,
       () => {
@@ -144,7 +144,7 @@ export class Daemon {
   }
 
   /** SIGTERM, and wait until it has left. @returns its exit status */
-  async stop(timeout = 20_000): Promise<number> {
+  async stop(timeout = 60_000): Promise<number> {
     if (this.isRunning) this.signal('SIGTERM');
     try {
       await until('the daemon to leave', () => !this.isRunning, timeout);

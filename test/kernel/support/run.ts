@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 export interface RunOptions {
-  /** Milliseconds until the program is killed and the run fails. Default 60 000: no step may hang the suite. */
+  /** Milliseconds until the program is killed and the run fails. Default 150 000: no step may hang the suite, and a guest may be slow. */
   readonly timeout?: number;
   /** Written to its standard input. */
   readonly input?: string;
@@ -33,7 +33,7 @@ export function run(program: string, args: readonly string[], options: RunOption
   child.stderr.setEncoding('utf8').on('data', (text: string) => ((stderr += text), (output += text)));
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  const timeout = options.timeout ?? 60_000;
+  const timeout = options.timeout ?? 150_000;
   const timer = setTimeout(() => {
     reject(new Error(`${what}: not done after ${timeout / 1000} s\n${output}`));
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  timeout = 15_000,
+  timeout = 60_000,
 ): Promise<Exclude<T, undefined | false>> {
   const end = Date.now() + timeout;
   for (;;) {
