@@ -70,6 +70,8 @@ void ReadPages(const Napi::CallbackInfo& info) {
   if (!(offset >= 0 && buffer.size <= size && offset <= static_cast<double>(size - buffer.size))) {
     throw Napi::RangeError::New(env, "readPages: offset and the buffer's length reach out of the memory");
   }
+  // Nothing to copy may have no address.
+  if (buffer.size == 0) return;
   std::memcpy(buffer.data, static_cast<std::uint8_t*>(memory) + static_cast<std::size_t>(offset), buffer.size);
 }
 
