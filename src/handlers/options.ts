@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * Types for a handler's options. A cfgstring is text, so each takes the text a user writes and gives the value

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineHandler } from '../contract.js';
 import { blockSize, requestedGeometry } from '../geometry.js';
 import { flag, size, text } from '../options.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineHandler, type Disk, type Extent } from '../contract.js';
 import { blockSize, checkSize, requiredGeometry } from '../geometry.js';
 import { size } from '../options.js';
