@@ -31,6 +31,12 @@ const entries = [
   'testing/index',
 ];
 
+/**
+ * Of threads that serve handlers of Lunette's own, which there may be many of: all of it in one file, as nothing else is
+ * loaded there that could share a module.
+ */
+const alone = 'daemon/host/built-in-thread-entry';
+
 /** Packages that are joined, too, with what they use. Of zod, most is left out: its languages, most of all. */
 const joined = ['commander', 'pino', 'zod'];
 
@@ -65,12 +71,11 @@ const packages = {
 };
 
 rmSync(join(dist, 'bundle'), { recursive: true, force: true });
-const { metafile } = await build({
+/** @type {import('esbuild').BuildOptions} */
+const options = {
   absWorkingDir: checkout,
-  entryPoints: Object.fromEntries(entries.map((entry) => [fileOf(entry), `src/${entry}.ts`])),
   outdir: join(dist, 'bundle'),
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
@@ -85,9 +90,12 @@ const { metafile } = await build({
     js: "import{createRequire as lunetteRequire}from'node:module';const require=lunetteRequire(import.meta.url);",
   },
   plugins: [places, packages],
-});
+};
+const input = (names) => Object.fromEntries(names.map((name) => [fileOf(name), `src/${name}.ts`]));
+const { metafile } = await build({ ...options, entryPoints: input(entries), splitting: true });
+await build({ ...options, entryPoints: input([alone]) });
 
-for (const entry of entries) {
+for (const entry of [...entries, alone]) {
   const file = `${'../'.repeat(entry.split('/').length - 1) || './'}bundle/${fileOf(entry)}.js`;
   const shebang = entry === 'cli/main' ? '#!/usr/bin/env node\n' : '';
   const isLibrary = entry.endsWith('index');

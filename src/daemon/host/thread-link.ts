@@ -13,6 +13,9 @@ const LOAD_PATIENCE = 10_000;
  */
 const YOUNG_GENERATION = 4;
 
+/** The same for handlers that come with Lunette. */
+const BUILT_IN_YOUNG_GENERATION = 2;
+
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
   readonly pid = process.pid;
@@ -25,10 +28,12 @@ export class ThreadLink implements HostLink {
   constructor(start: HostStart, listener: LinkListener, watch?: ThreadWatch) {
     const watched = watch?.add();
     const workerData: HostStart = { ...start, loopMemory: watched?.memory };
-    const worker = startThread(new URL('thread-entry', import.meta.url), {
+    const isBuiltIn = start.handlers.modules.length === 0;
+    const entry = isBuiltIn ? 'built-in-thread-entry' : 'thread-entry';
+    const worker = startThread(new URL(entry, import.meta.url), {
       workerData,
       name: 'device host',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      resourceLimits: { maxYoungGenerationSizeMb: isBuiltIn ? BUILT_IN_YOUNG_GENERATION : YOUNG_GENERATION },
     });
     this.#worker = worker;
     if (watched) watched.worker = worker;
