@@ -1,7 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
+import { createRequire } from 'node:module';
+import { Script } from 'node:vm';
 import { build } from 'esbuild';
 
 /*
@@ -33,7 +35,8 @@ const entries = [
 
 /**
  * Of threads that serve handlers of Lunette's own, which there may be many of: all of it in one file, as nothing else is
- * loaded there that could share a module.
+ * loaded there that could share a module. A script, no module: of Node's loader for those, each thread would have its
+ * own.
  */
 const alone = 'daemon/host/built-in-thread-entry';
 
@@ -44,7 +47,7 @@ const joined = ['commander', 'pino', 'zod'];
 const fileOf = (entry) => entry.replaceAll('/', '-');
 
 /** Modules find files beside them by their place in dist/, which is not where their code ends up. */
-const places = {
+const places = (here) => ({
   name: 'places',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
@@ -52,12 +55,12 @@ const places = {
       const place = join('..', relative(source, path)).replace(/\.ts$/, '.js');
       const contents = readFileSync(path, 'utf8').replaceAll(
         'import.meta.url',
-        `new URL(${JSON.stringify(place)}, import.meta.url).href`,
+        `new URL(${JSON.stringify(place)}, ${here}).href`,
       );
       return { contents, loader: 'ts' };
     });
   },
-};
+});
 
 const packages = {
   name: 'packages',
@@ -76,7 +79,6 @@ const options = {
   absWorkingDir: checkout,
   outdir: join(dist, 'bundle'),
   bundle: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20',
   // Comments are a third of the text, and V8 keeps the text.
@@ -85,17 +87,46 @@ const options = {
   sourcesContent: false,
   metafile: true,
   logLevel: 'warning',
+};
+const input = (names) => Object.fromEntries(names.map((name) => [fileOf(name), `src/${name}.ts`]));
+const { metafile } = await build({
+  ...options,
+  entryPoints: input(entries),
+  format: 'esm',
+  splitting: true,
   // For the packages in CommonJS.
   banner: {
     js: "import{createRequire as lunetteRequire}from'node:module';const require=lunetteRequire(import.meta.url);",
   },
-  plugins: [places, packages],
-};
-const input = (names) => Object.fromEntries(names.map((name) => [fileOf(name), `src/${name}.ts`]));
-const { metafile } = await build({ ...options, entryPoints: input(entries), splitting: true });
-await build({ ...options, entryPoints: input([alone]) });
+  plugins: [places('import.meta.url'), packages],
+});
+await build({
+  ...options,
+  entryPoints: input([alone]),
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  banner: {
+    js: "(function(require,__filename,__dirname){const lunetteHere=require('node:url').pathToFileURL(__filename);",
+  },
+  footer: { js: '})' },
+  plugins: [places('lunetteHere'), packages],
+});
 
-for (const entry of [...entries, alone]) {
+const script = join(dist, `bundle/${fileOf(alone)}.cjs`);
+const compiled = new Script(readFileSync(script, 'latin1'), { filename: script });
+try {
+  // What it calls first is compiled, too. It ends where it finds that it is in no thread of the daemon's.
+  compiled.runInThisContext()(createRequire(script), script, dirname(script));
+} catch {
+  // It has.
+}
+writeFileSync(`${script}.cache`, compiled.createCachedData());
+const boot = readFileSync(join(checkout, 'scripts/cached-entry.cjs'), 'utf8');
+writeFileSync(join(dist, `${alone}.cjs`), boot.replace('BUNDLE', `../../bundle/${fileOf(alone)}.cjs`));
+rmSync(join(dist, `${alone}.js`), { force: true });
+rmSync(join(dist, `${alone}.js.map`), { force: true });
+
+for (const entry of entries) {
   const file = `${'../'.repeat(entry.split('/').length - 1) || './'}bundle/${fileOf(entry)}.js`;
   const shebang = entry === 'cli/main' ? '#!/usr/bin/env node\n' : '';
   const isLibrary = entry.endsWith('index');

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
+import type { FromHost, HostStart } from '../../src/daemon/host/protocol.js';
 
 const run = promisify(execFile);
 const checkout = fileURLToPath(new URL('../../', import.meta.url));
@@ -63,6 +66,29 @@ describe('scripts/bundle', () => {
       console.log(typeof lunette.SenseError, lunette.SenseError === scsi.SenseError);`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script]);
     expect(stdout.trim()).to.equal('function true');
+  });
+
+  it('makes a thread that serves handlers of its own, with or without the code that V8 made of it', async () => {
+    const cache = dist('bundle/daemon-host-built-in-thread-entry.cjs.cache');
+    const workerData: HostStart = {
+      handlers: { modules: [] },
+      settings: {},
+      log: { level: 'error', format: 'json' },
+    };
+    for (const prepare of [
+      () => expect(readFileSync(cache)).not.to.be.empty,
+      () => writeFileSync(cache, 'nothing'),
+    ]) {
+      prepare();
+      const worker = new Worker(dist('daemon/host/built-in-thread-entry.cjs'), { workerData, execArgv: [] });
+      const [ready] = (await once(worker, 'message')) as [FromHost];
+      const tcmu = { hba: 'user_0', name: 'none', subtype: 'null', cfgstring: '' };
+      worker.postMessage({ id: 0, call: 'prepare', parameters: { tcmu, config: { size: 4096 } } });
+      const [prepared] = (await once(worker, 'message')) as [FromHost];
+      await worker.terminate();
+      expect(ready).to.deep.equal({ kind: 'ready' });
+      expect(prepared).to.deep.equal({ kind: 'result', id: 0, value: undefined });
+    }
   });
 
   it('carries the licences of what it joins', () => {

@@ -4,6 +4,6 @@ import { runHost } from './host-main.js';
 import type { HostStart } from './protocol.js';
 import { threadPort } from './thread-port.js';
 
-/* The first file of a thread that serves a device whose handler comes with Lunette. */
+/* The first file of a thread that serves a device whose handler comes with Lunette. Built as a script: no await here. */
 
-await runHost(threadPort(), workerData as HostStart, builtInDisks);
+void runHost(threadPort(), workerData as HostStart, builtInDisks);

@@ -62,6 +62,8 @@ export class DeviceHosts {
    * its devices.
    */
   readonly #starting = new Gate(availableParallelism());
+  /** Devices are about to come, and a spare one would take the processor from theirs. */
+  #areComing = false;
   #saidTogether = false;
   #isClosed = false;
 
@@ -92,6 +94,7 @@ export class DeviceHosts {
    * @param patience milliseconds to wait for the slowest
    */
   async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    this.#areComing = true;
     this.#connectFor(devices);
     await endsWithin(patience, Promise.allSettled(this.#all().map(({ ready }) => ready)));
   }
@@ -150,6 +153,10 @@ export class DeviceHosts {
 
   /** The devices have come: end all but one of those that are left. */
   trim(): void {
+    this.#areComing = false;
+    for (const isolation of ['thread', 'process'] as const) {
+      if (this.#open[isolation] > 0) this.#keepSpare(isolation);
+    }
     for (const waiting of Object.values(this.#waiting)) {
       for (const connection of waiting.splice(1)) void connection.kill();
     }
@@ -224,6 +231,7 @@ export class DeviceHosts {
    * no more than one.
    */
   #keepSpare(isolation: Apart): void {
+    if (this.#areComing) return;
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
     if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
     this.#waiting[isolation] = living;

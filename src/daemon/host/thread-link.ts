@@ -29,12 +29,14 @@ export class ThreadLink implements HostLink {
     const watched = watch?.add();
     const workerData: HostStart = { ...start, loopMemory: watched?.memory };
     const isBuiltIn = start.handlers.modules.length === 0;
-    const entry = isBuiltIn ? 'built-in-thread-entry' : 'thread-entry';
-    const worker = startThread(new URL(entry, import.meta.url), {
+    const options = {
       workerData,
       name: 'device host',
       resourceLimits: { maxYoungGenerationSizeMb: isBuiltIn ? BUILT_IN_YOUNG_GENERATION : YOUNG_GENERATION },
-    });
+    };
+    const worker = isBuiltIn
+      ? startThread(new URL('built-in-thread-entry', import.meta.url), options, 'cjs')
+      : startThread(new URL('thread-entry', import.meta.url), options);
     this.#worker = worker;
     if (watched) watched.worker = worker;
     this.#watched = watched;
