@@ -120,7 +120,7 @@ try {
 } catch {
   // It has.
 }
-writeFileSync(`${script}.cache`, compiled.createCachedData());
+writeFileSync(`${script}.${process.version}-${process.arch}.cache`, compiled.createCachedData());
 const boot = readFileSync(join(checkout, 'scripts/cached-entry.cjs'), 'utf8');
 writeFileSync(join(dist, `${alone}.cjs`), boot.replace('BUNDLE', `../../bundle/${fileOf(alone)}.cjs`));
 rmSync(join(dist, `${alone}.js`), { force: true });

@@ -1,17 +1,18 @@
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
+const process = require('node:process');
 const { Script, constants } = require('node:vm');
 
 /*
  * What bundle.mjs puts in the place of an entry that is joined into one script: runs that script with the code that V8
- * made of it at build time. Another V8, or one with other flags, does not take the code, and makes it anew.
+ * made of it at build time. Another Node finds none, and one with other flags does not take it: it makes it anew.
  */
 
 const file = require.resolve('BUNDLE');
 let cachedData;
 try {
-  cachedData = readFileSync(`${file}.cache`);
+  cachedData = readFileSync(`${file}.${process.version}-${process.arch}.cache`);
 } catch {
   // Slower, and no more.
 }

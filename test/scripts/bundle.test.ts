@@ -69,7 +69,8 @@ describe('scripts/bundle', () => {
   });
 
   it('makes a thread that serves handlers of its own, with or without the code that V8 made of it', async () => {
-    const cache = dist('bundle/daemon-host-built-in-thread-entry.cjs.cache');
+    const built = `${process.version}-${process.arch}`;
+    const cache = dist(`bundle/daemon-host-built-in-thread-entry.cjs.${built}.cache`);
     const workerData: HostStart = {
       handlers: { modules: [] },
       settings: {},
