@@ -11,7 +11,8 @@ export type {
   Hold,
   VendorCommand,
 } from './handlers/contract.js';
-export { flag, formatSize, integer, parseSize, size, text } from './handlers/options.js';
+export { flag, integer, size, text } from './handlers/options.js';
+export { formatSize, parseSize } from './handlers/size-text.js';
 export type { Option } from './handlers/options.js';
 export { Device } from './device/device.js';
 export type { DeviceOptions, DeviceState } from './device/device.js';

@@ -5,7 +5,7 @@ import { DiskExport } from '../daemon/disk-export.js';
 import { handlerRegistry } from '../daemon/handler-registry.js';
 import { iscsiName, iscsiUrl, type Portal } from '../daemon/iscsi-settings.js';
 import { createLog } from '../daemon/log.js';
-import { formatSize } from '../handlers/options.js';
+import { formatSize } from '../handlers/size-text.js';
 import { IscsiTarget } from '../iscsi/iscsi-target.js';
 import { Initiator } from '../testing/initiator.js';
 import { IscsiTransport } from '../testing/iscsi-transport.js';

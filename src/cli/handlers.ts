@@ -1,5 +1,5 @@
 import { handlerRegistry } from '../daemon/handler-registry.js';
-import { describeOptions } from '../handlers/registry.js';
+import { describeOptions } from '../handlers/describe-options.js';
 import { plainTable } from './table.js';
 
 export interface HandlersOptions {

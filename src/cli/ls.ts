@@ -1,4 +1,4 @@
-import { formatSize } from '../handlers/options.js';
+import { formatSize } from '../handlers/size-text.js';
 import { printJson, withDaemon, type ControlOptions } from './control-options.js';
 import { plainTable } from './table.js';
 

@@ -1,4 +1,4 @@
-import { parseSize } from '../handlers/options.js';
+import { parseSize } from '../handlers/size-text.js';
 
 /** An option's size. @returns bytes @throws Error that names the option */
 export function sizeOption(name: string, value: string): number {

@@ -1,5 +1,5 @@
 import type { DeviceDetails } from '../daemon/control/schema.js';
-import { formatSize } from '../handlers/options.js';
+import { formatSize } from '../handlers/size-text.js';
 import { printJson, withDaemon, type ControlOptions } from './control-options.js';
 import { transportName } from './ls.js';
 import { plainTable } from './table.js';

@@ -18,7 +18,6 @@ import { DiskExport } from './disk-export.js';
 import type { DeviceHost } from './host/device-host.js';
 import { DeviceHosts } from './host/device-hosts.js';
 import { InProcessHost } from './host/in-process-host.js';
-import { offerHandlers } from './handler-offer.js';
 import { iscsiName, iscsiUrl, type IscsiSettings } from './iscsi-settings.js';
 import { removeJournal, RUNTIME_DIRECTORY } from './journal-file.js';
 import type { Logger } from './log.js';
@@ -112,7 +111,11 @@ export class Daemon implements TargetListener, ControlTarget, TakeOverHost {
   async #open(predecessor?: Predecessor): Promise<void> {
     const { tcmu = true, bus = true, control, iscsi } = this.#options;
     if (tcmu) this.#stayOutOfReclaim();
-    if (tcmu && bus) this.#service = await offerHandlers(this.#options);
+    if (tcmu && bus) {
+      // Loaded where it is wanted: the bus is a sixth of what a daemon without it has in memory.
+      const { offerHandlers } = await import('./handler-offer.js');
+      this.#service = await offerHandlers(this.#options);
+    }
     if (control !== undefined) this.#control = await this.#listen(control);
     // All of them before the first device is opened, whose commands would leave them little time to load their code.
     if (tcmu) {

@@ -1,6 +1,6 @@
 import { OPEN_TIMEOUT } from '../device/disk-opener.js';
 import { configure, parseDeviceConfig } from '../handlers/cfgstring.js';
-import { configDescription } from '../handlers/registry.js';
+import { configDescription } from '../handlers/describe-options.js';
 import { TcmuService } from '../target/tcmu-service.js';
 import type { DaemonOptions } from './daemon-options.js';
 import { checkWithin } from './open-device.js';

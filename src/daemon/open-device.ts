@@ -3,7 +3,7 @@ import type { TimeoutPolicy } from '../device/command-budget.js';
 import { lateMessage, notInTime, OPEN_TIMEOUT, openWithin, type DiskOpener } from '../device/disk-opener.js';
 import type { LoopMarks } from '../device/loop-marks.js';
 import { endsWithin } from '../device/patience.js';
-import type { Disk, Handler } from '../handlers/contract.js';
+import type { Disk, DiskMaker, Handler } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import { Device, type DeviceJournal } from '../device/device.js';
 import { threadRings } from '../ring/ring-group.js';
@@ -64,12 +64,14 @@ function maxTransferBlocks(configfs: ConfigfsDevice): number | undefined {
   return configured === KERNEL_DEFAULT_MAX_SECTORS ? undefined : configured;
 }
 
+/** What a cfgstring says to a handler. @throws ConfigError */
+function read(handler: DiskMaker, cfgstring: string, { definitions }: DeviceSettings): object {
+  if (!('config' in handler)) throw new Error(`handler '${handler.name}' was given no configuration`);
+  return configure(handler as Handler, cfgstring, { definitions });
+}
+
 /** The handler's own check of its configuration, with an end. @throws what it throws, or ETIMEDOUT */
-export async function checkWithin(
-  milliseconds: number,
-  handler: Handler,
-  config: ReturnType<typeof configure>,
-): Promise<void> {
+export async function checkWithin(milliseconds: number, handler: DiskMaker, config: object): Promise<void> {
   if (!handler.check) return;
   if (await endsWithin(milliseconds, handler.check(config))) return;
   throw notInTime(`handler '${handler.name}' had not checked the configuration`, milliseconds);
@@ -77,16 +79,18 @@ export async function checkWithin(
 
 /**
  * What opens a device's disk, now and again; its configuration is checked here.
+ * @param given the configuration, where it has been read
  * @throws ConfigError, or what the handler's `check` throws; ETIMEDOUT where that takes too long
  */
 export async function diskOpener(
-  handler: Handler,
+  handler: DiskMaker,
   cfgstring: string,
   configfs: ConfigfsDevice,
   settings: DeviceSettings,
   log: Logger,
+  given?: object,
 ): Promise<DiskOpener> {
-  const config = configure(handler, cfgstring, { definitions: settings.definitions });
+  const config = given ?? read(handler, cfgstring, settings);
   await checkWithin(settings.openTimeout ?? OPEN_TIMEOUT, handler, config);
   return async (inherited) => {
     const blockSize = configfs.blockSize();
@@ -154,16 +158,18 @@ function serialNumber({ hba, name }: TcmuDevice, configfs: ConfigfsDevice): () =
 /**
  * Open the handler's disk and the kernel's ring of one TCMU device; the caller starts it.
  * @param configfs held; released when the device is closed or cannot be opened
+ * @param given the handler's configuration, where it has been read
  */
 export async function openDevice(
   tcmu: TcmuDevice,
   configfs: ConfigfsDevice,
-  registry: HandlerRegistry,
+  registry: HandlerRegistry<DiskMaker>,
   settings: DeviceSettings,
   log: Logger,
+  given?: object,
 ): Promise<Device> {
   try {
-    return await openHeld(tcmu, configfs, registry, settings, log);
+    return await openHeld(tcmu, configfs, registry, settings, log, given);
   } catch (error) {
     configfs.release();
     throw error;
@@ -173,16 +179,17 @@ export async function openDevice(
 async function openHeld(
   tcmu: TcmuDevice,
   configfs: ConfigfsDevice,
-  registry: HandlerRegistry,
+  registry: HandlerRegistry<DiskMaker>,
   settings: DeviceSettings,
   log: Logger,
+  given?: object,
 ): Promise<Device> {
   const name = `${tcmu.hba}/${tcmu.name}`;
   const handler = registry.get(tcmu.subtype);
   if (!handler)
     throw new Error(`no handler '${tcmu.subtype}'; this daemon has ${registry.names().join(', ')}`);
   const steps = new Steps();
-  const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log);
+  const open = await diskOpener(handler, tcmu.cfgstring, configfs, settings, log, given);
   steps.done('configuration');
   const disk = await openWithin(settings.openTimeout ?? OPEN_TIMEOUT, open, undefined, (error) =>
     log.error(lateMessage(name, error)),

@@ -1,5 +1,6 @@
 import { endsWithin } from '../device/patience.js';
 import { Device } from '../device/device.js';
+import type { DiskMaker } from '../handlers/contract.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import { native } from '../native/addon.js';
 import { header, mailbox, mailboxFlag, MAILBOX_VERSION, op, request } from '../ring/abi.js';
@@ -74,16 +75,18 @@ async function serveSome(): Promise<void> {
  */
 export async function prepareDevice(
   tcmu: TcmuDevice,
-  registry: HandlerRegistry,
+  registry: HandlerRegistry<DiskMaker>,
   settings: DeviceSettings,
   log: Logger,
+  given?: object,
 ): Promise<void> {
   const configfs = new ConfigfsDevice(tcmu);
   const handler = registry.get(tcmu.subtype);
   try {
     budget(settings, configfs);
     await serveSome();
-    if (handler) await endsWithin(PATIENCE, diskOpener(handler, tcmu.cfgstring, configfs, settings, log));
+    if (!handler) return;
+    await endsWithin(PATIENCE, diskOpener(handler, tcmu.cfgstring, configfs, settings, log, given));
   } catch (error) {
     log.debug(`${tcmu.hba}/${tcmu.name}: not prepared: ${(error as Error).message}`);
   }

@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.js';
 import type { ReplaceOptions } from '../device/reload.js';
 import { parseDeviceConfig } from '../handlers/cfgstring.js';
-import type { Handler } from '../handlers/contract.js';
+import type { DiskMaker } from '../handlers/contract.js';
 import { reloadHandlers } from '../handlers/load.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
 import type { ConfigfsDevice } from '../target/configfs.js';
@@ -32,11 +32,11 @@ function refusal(code: string, message: string): Error {
 
 /** Newer code and other configurations for devices that are being served. */
 export class Reloader {
-  readonly #registry: HandlerRegistry;
+  readonly #registry: HandlerRegistry<DiskMaker>;
   readonly #settings: DeviceSettings;
   readonly #log: Logger;
 
-  constructor(registry: HandlerRegistry, settings: DeviceSettings, log: Logger) {
+  constructor(registry: HandlerRegistry<DiskMaker>, settings: DeviceSettings, log: Logger) {
     this.#registry = registry;
     this.#settings = settings;
     this.#log = log;
@@ -45,18 +45,19 @@ export class Reloader {
   /**
    * Load the code of a device's handler anew and open its disk with it. A handler that came with Lunette has no newer
    * code; its disk is opened anew, which reads its definition file again.
+   * @param given its configuration, where that has been read
    * @throws Error that says why the old code serves on
    */
-  async reload(served: ServedDevice, options?: ReplaceOptions): Promise<void> {
+  async reload(served: ServedDevice, options?: ReplaceOptions, given?: object): Promise<void> {
     const { tcmu } = served;
     const origin = this.#registry.origin(tcmu.subtype);
-    const handlers = origin === undefined ? [] : await reloadHandlers(origin);
+    const handlers: DiskMaker[] = origin === undefined ? [] : await reloadHandlers(origin);
     const handler =
       origin === undefined
         ? this.#registry.find(tcmu.subtype)
         : handlers.find(({ name }) => this.#registry.subtypeOf(name) === tcmu.subtype);
     if (!handler) throw new Error(`${origin} has no handler '${tcmu.subtype}' any more`);
-    await this.#replace(served, handler, tcmu.cfgstring, options);
+    await this.#replace(served, handler, tcmu.cfgstring, options, given);
     for (const each of handlers) this.#registry.replace(each);
   }
 
@@ -94,10 +95,11 @@ export class Reloader {
 
   /**
    * Another dev_config for a live device. Checked first: nothing has changed where it throws.
+   * @param given the same as the handler's configuration, where that has been read
    * @throws Error whose code is an errno's name
    * @returns the device as it is from now on
    */
-  async reconfigure(served: ServedDevice, devConfig: string): Promise<TcmuDevice> {
+  async reconfigure(served: ServedDevice, devConfig: string, given?: object): Promise<TcmuDevice> {
     const { device, tcmu } = served;
     // What was written with echo ends with a newline.
     const text = devConfig.replace(/\n$/, '');
@@ -109,7 +111,7 @@ export class Reloader {
       );
     }
     if (text !== tcmu.devConfig) {
-      await this.#replace(served, this.#registry.find(subtype), cfgstring);
+      await this.#replace(served, this.#registry.find(subtype), cfgstring, undefined, given);
       this.#log.info({ device: device.name }, `${device.name}: now serving ${text}`);
     }
     return { ...tcmu, cfgstring, devConfig: text };
@@ -117,11 +119,12 @@ export class Reloader {
 
   async #replace(
     { device, configfs }: ServedDevice,
-    handler: Handler,
+    handler: DiskMaker,
     cfgstring: string,
     options?: ReplaceOptions,
+    given?: object,
   ): Promise<number> {
-    const open = await diskOpener(handler, cfgstring, configfs, this.#settings, this.#log);
+    const open = await diskOpener(handler, cfgstring, configfs, this.#settings, this.#log, given);
     return (await device.replaceDisk(open, { openTimeout: this.#settings.openTimeout, ...options })).stall;
   }
 }

@@ -26,8 +26,16 @@ export interface OpenRequest {
   readonly inherited?: unknown;
 }
 
+/** What opens disks of one kind, given a configuration that has been read. */
+export interface DiskMaker<Config extends object = object> {
+  /** Of the handler. */
+  readonly name: string;
+  check?(config: Config): void | Promise<void>;
+  open(config: Config, request: OpenRequest): Disk | Promise<Disk>;
+}
+
 /** A kind of disk. Made by defineHandler. */
-export interface Handler<Schema extends z.ZodObject = z.ZodObject> {
+export interface Handler<Schema extends z.ZodObject = z.ZodObject> extends DiskMaker<z.output<Schema>> {
   /**
    * The subtype in `SUBTYPE/CFGSTRING`: lower-case letters, digits and `_`, as it becomes part of a D-Bus object
    * path.

@@ -1,17 +1,11 @@
 import type { OpenRequest } from './contract.js';
-import { formatSize, size, type Option } from './options.js';
+import { formatSize } from './size-text.js';
 
 /** What a disk without a block size of its own has, in bytes. */
 export const DEFAULT_BLOCK_SIZE = 512;
 
-/** The option `block_size`, as all built-in handlers have it. */
-export const blockSize = (): Option<number> =>
-  size().refine((bytes) => bytes >= 512 && bytes <= 65536 && Number.isInteger(Math.log2(bytes)), {
-    message: 'must be a power of two from 512 to 64K',
-  });
-
 /** A handler's options that have a say in its geometry, in bytes. */
-interface GeometryOptions {
+export interface GeometryOptions {
   size?: number;
   block_size?: number;
 }

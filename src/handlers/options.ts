@@ -1,39 +1,10 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { parseSize } from './size-text.js';
 
 /*
  * Types for a handler's options. A cfgstring is text, so each takes the text a user writes and gives the value
  * a handler wants; a value of the right type passes through, for callers in TypeScript.
  */
-
-const units: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 };
-
-/**
- * Parse a size as people write it: `4096`, `512M`, `1G`, `10TiB`. Units are powers of 1024.
- * @returns bytes
- * @throws RangeError that says what is accepted
- */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?$/i.exec(text.trim());
-  const bytes = match ? Number(match[1]) * units[match[2].toLowerCase()] : NaN;
-  if (!Number.isSafeInteger(bytes)) {
-    throw new RangeError(
-      `'${text}' is not a size: write bytes, or a number with K, M, G, T or P, such as 512M`,
-    );
-  }
-  return bytes;
-}
-
-/** Bytes as people read them: `512 MiB`. */
-export function formatSize(bytes: number): string {
-  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < names.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${Number(value.toFixed(2))} ${names[unit]}`;
-}
 
 /** An option that takes text or the value itself. */
 export type Option<Output> = z.ZodType<Output, string | Output>;
@@ -88,3 +59,9 @@ export const integer = (): Option<number> =>
 
 /** Text, such as a path. */
 export const text = (): z.ZodString => z.string().meta({ label: 'text' });
+
+/** The option `block_size`, as all built-in handlers have it. */
+export const blockSize = (): Option<number> =>
+  size().refine((bytes) => bytes >= 512 && bytes <= 65536 && Number.isInteger(Math.log2(bytes)), {
+    message: 'must be a power of two from 512 to 64K',
+  });

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { checkedDisk } from '../../src/device/checked-disk.js';
 import { configure } from '../../src/handlers/cfgstring.js';
 import type { Disk, Handler, OpenRequest } from '../../src/handlers/contract.js';
-import { describeOptions } from '../../src/handlers/registry.js';
+import { describeOptions } from '../../src/handlers/describe-options.js';
 import { describeRingConformance } from './ring-suite.js';
 import { context, expectBytes, failureOf, pattern, quietLog, serve } from './support.js';
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { blockSize, checkSize, requestedGeometry, requiredGeometry } from '../../src/handlers/geometry.js';
+import { checkSize, requestedGeometry, requiredGeometry } from '../../src/handlers/geometry.js';
+import { blockSize } from '../../src/handlers/options.js';
 import { quietLog as log } from '../conformance/support.js';
 
 describe('geometry', () => {

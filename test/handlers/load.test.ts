@@ -44,7 +44,7 @@ describe('loadHandlers', () => {
     const script = `
       import { loadHandlers } from ${JSON.stringify(sourceUrl('load.ts'))};
       import { SenseError } from ${JSON.stringify(sourceUrl('contract.ts'))};
-      import { describeOptions } from ${JSON.stringify(sourceUrl('registry.ts'))};
+      import { describeOptions } from ${JSON.stringify(sourceUrl('describe-options.ts'))};
       const handlers = await loadHandlers(${JSON.stringify(specifier)}, ${JSON.stringify(directory)});
       console.log(JSON.stringify(${expression}));`;
     const env = { ...process.env, NODE_V8_COVERAGE: undefined };

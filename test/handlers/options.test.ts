@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { flag, formatSize, integer, parseSize, size, text, type Option } from '../../src/handlers/options.js';
+import { flag, integer, size, text, type Option } from '../../src/handlers/options.js';
+import { formatSize, parseSize } from '../../src/handlers/size-text.js';
 
 function parsed<Output>(option: Option<Output>, value: unknown): Output {
   return option.parse(value);

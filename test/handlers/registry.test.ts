@@ -3,12 +3,8 @@ import { z } from 'zod';
 import { ConfigError } from '../../src/handlers/config-error.js';
 import { defineHandler } from '../../src/handlers/contract.js';
 import { flag, integer, size, text } from '../../src/handlers/options.js';
-import {
-  HandlerRegistry,
-  configDescription,
-  describeOptions,
-  exampleCfgstring,
-} from '../../src/handlers/registry.js';
+import { configDescription, describeOptions, exampleCfgstring } from '../../src/handlers/describe-options.js';
+import { HandlerRegistry } from '../../src/handlers/registry.js';
 
 const open = () => ({ size: 512, read: () => undefined });
 

@@ -85,7 +85,7 @@ describe('take-over and hot reload under load', () => {
     bash('sync; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/over /mnt/over/data; date >/mnt/over/now; sync');
 
   it(`goes on in ${takeOvers} new daemons, one after the other, and no initiator notices`, async function () {
-    this.timeout(60_000 + takeOvers * 20_000);
+    this.timeout(60_000 + takeOvers * 60_000);
     const load = new Load(raw.path);
     const stalls: number[] = [];
     for (let round = 0; round < takeOvers; round++) {
@@ -144,7 +144,7 @@ describe('take-over and hot reload under load', () => {
   });
 
   it(`takes new code ${reloads} times by \`lunette reload\``, async function () {
-    this.timeout(60_000 + reloads * 20_000);
+    this.timeout(60_000 + reloads * 60_000);
     const load = new Load(raw.path);
     for (let round = 1; round <= reloads; round++) {
       writeFileSync(module, source(round));

@@ -1,5 +1,5 @@
 /* JSON-RPC 2.0 (jsonrpc.org/specification), one message a line. No import but zod: clients load this file too. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Error codes of JSON-RPC 2.0 (5.1). */
 export const rpcError = {

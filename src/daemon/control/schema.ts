@@ -3,7 +3,7 @@
  * requests by these, clients check answers, and the JSON schema is made of them. No import but zod, as clients
  * load this file too.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.number().int().nonnegative();
 const deviceName = z

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { endsWithin } from '../../device/patience.js';
-import { isolationOf } from '../../handlers/cfgstring.js';
+import { configure, isolationOf, parseDeviceConfig } from '../../handlers/cfgstring.js';
 import type { CopyManager } from '../../scsi/copy-manager.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
 import type { TcmuDevice } from '../../target/uio.js';
@@ -62,6 +62,8 @@ export class DeviceHosts {
    * its devices.
    */
   readonly #starting = new Gate(availableParallelism());
+  /** Devices are about to come, and a spare one would take the processor from theirs. */
+  #areComing = false;
   #saidTogether = false;
   #isClosed = false;
 
@@ -92,6 +94,7 @@ export class DeviceHosts {
    * @param patience milliseconds to wait for the slowest
    */
   async prepare(devices: readonly TcmuDevice[], patience: number): Promise<void> {
+    this.#areComing = true;
     this.#connectFor(devices);
     await endsWithin(patience, Promise.allSettled(this.#all().map(({ ready }) => ready)));
   }
@@ -108,7 +111,11 @@ export class DeviceHosts {
       // The spare one too: it would start while devices are being opened.
       this.#waiting[isolation].push(this.#connect(isolation));
       for (const connection of this.#waiting[isolation]) {
-        prepared.push(connection.ready.then(() => connection.call('prepare', { tcmu })));
+        prepared.push(
+          connection.ready.then(() =>
+            connection.call('prepare', { tcmu, config: this.#configure(tcmu, tcmu.devConfig) }),
+          ),
+        );
       }
     }
     await endsWithin(patience, Promise.allSettled(prepared));
@@ -146,6 +153,10 @@ export class DeviceHosts {
 
   /** The devices have come: end all but one of those that are left. */
   trim(): void {
+    this.#areComing = false;
+    for (const isolation of ['thread', 'process'] as const) {
+      if (this.#open[isolation] > 0) this.#keepSpare(isolation);
+    }
     for (const waiting of Object.values(this.#waiting)) {
       for (const connection of waiting.splice(1)) void connection.kill();
     }
@@ -171,6 +182,7 @@ export class DeviceHosts {
       tcmu,
       isolation: where,
       connect: () => this.#take(where),
+      configure: (devConfig) => this.#configure(tcmu, devConfig),
       log,
       onOpen: () => this.#keepSpare(where),
       onClose: () => this.#closed(where),
@@ -179,6 +191,21 @@ export class DeviceHosts {
     });
     this.#open[where]++;
     return host;
+  }
+
+  /**
+   * What a dev_config says to a handler that comes with Lunette: hosts have no schemas for those. A handler from a
+   * module reads it itself, and makes of it what it likes, which may be nothing that could be sent.
+   * @throws ConfigError
+   */
+  #configure(tcmu: TcmuDevice, devConfig: string): object | undefined {
+    const { registry, settings } = this.#options;
+    // What was written with echo ends with a newline.
+    const { subtype, cfgstring } = parseDeviceConfig(devConfig.replace(/\n$/, ''));
+    const handler = registry.get(subtype);
+    // That the handler cannot be another one is for the host to say.
+    if (!handler || subtype !== tcmu.subtype || registry.origin(subtype) !== undefined) return undefined;
+    return configure(handler, cfgstring, { definitions: settings.definitions });
   }
 
   /** Without devices there is nothing to be spared for. */
@@ -204,6 +231,7 @@ export class DeviceHosts {
    * no more than one.
    */
   #keepSpare(isolation: Apart): void {
+    if (this.#areComing) return;
     const living = this.#waiting[isolation].filter(({ hasEnded }) => !hasEnded);
     if (living.length === 0 && !this.#isClosed) living.push(this.#connect(isolation));
     this.#waiting[isolation] = living;

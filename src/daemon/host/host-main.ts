@@ -1,11 +1,18 @@
-import { handlerRegistry } from '../handler-registry.js';
+import type { DiskMaker } from '../../handlers/contract.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { native } from '../../native/addon.js';
 import { LoopMarks } from '../../device/loop-marks.js';
 import { createLog, type Logger } from '../log.js';
 import { LoopWatch } from '../loop/loop-watch.js';
 import { HostedDevice } from './hosted-device.js';
-import { HEARTBEAT_INTERVAL, plainError, type FromHost, type HostStart, type ToHost } from './protocol.js';
+import {
+  HEARTBEAT_INTERVAL,
+  plainError,
+  type FromHost,
+  type HandlerSource,
+  type HostStart,
+  type ToHost,
+} from './protocol.js';
 
 /** How a host is connected to the daemon. */
 export interface HostPort {
@@ -16,6 +23,11 @@ export interface HostPort {
   /** Of a process of its own. */
   readonly isMainThread: boolean;
 }
+
+/** Loads what opens disks. */
+export type LoadHandlers = (
+  source: HandlerSource,
+) => HandlerRegistry<DiskMaker> | Promise<HandlerRegistry<DiskMaker>>;
 
 /** Who looks at them: the daemon where this is a thread of its process, else a thread of this process. */
 function marks(
@@ -29,7 +41,7 @@ function marks(
 }
 
 /** What runs in a thread or process that serves one device. */
-export async function runHost(port: HostPort, start: HostStart): Promise<void> {
+export async function runHost(port: HostPort, start: HostStart, load: LoadHandlers): Promise<void> {
   const { handlers, settings, log: logOptions } = start;
   const log = createLog(logOptions.level, logOptions.format);
   // A thread's last words the daemon hears anyway.
@@ -43,9 +55,9 @@ export async function runHost(port: HostPort, start: HostStart): Promise<void> {
   let take = (message: ToHost): void => void early.push(message);
   port.onMessage((message) => take(message));
 
-  let registry: HandlerRegistry;
+  let registry: HandlerRegistry<DiskMaker>;
   try {
-    registry = await handlerRegistry(handlers.modules, handlers.prefix);
+    registry = await load(handlers);
   } catch (error) {
     port.post({ kind: 'failed', error: plainError(error) });
     port.close();

@@ -1,8 +1,8 @@
 import { Steps } from '../../device/steps.js';
 import type { TraceBatch } from '../../device/command-trace.js';
+import type { DiskMaker } from '../../handlers/contract.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
-import type { TcmuDevice } from '../../target/uio.js';
 import { LocalDevice } from '../control/local-device.js';
 import type { Logger } from '../log.js';
 import { openDevice, type DeviceSettings } from '../open-device.js';
@@ -18,7 +18,7 @@ type Implementation = {
 };
 
 export interface HostedDeviceOptions {
-  readonly registry: HandlerRegistry;
+  readonly registry: HandlerRegistry<DiskMaker>;
   readonly settings: DeviceSettings;
   readonly log: Logger;
   readonly onTrace: (batch: TraceBatch) => void;
@@ -50,17 +50,23 @@ export class HostedDevice implements Implementation {
     return { details: control.details(), holdsData: device.disk.handOver !== undefined };
   }
 
-  async prepare({ tcmu }: { tcmu: TcmuDevice }): Promise<void> {
+  async prepare({ tcmu, config }: Parameters<HostCalls['prepare']>[0]): Promise<void> {
     const { registry, settings, log } = this.#options;
-    await prepareDevice(tcmu, registry, settings, log);
+    await prepareDevice(tcmu, registry, settings, log, config);
   }
 
-  async open({ tcmu, paused, writeCache, logLevel }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
+  async open({
+    tcmu,
+    config,
+    paused,
+    writeCache,
+    logLevel,
+  }: Parameters<HostCalls['open']>[0]): Promise<HostedState> {
     const { registry, settings, log } = this.#options;
     // It may have been started long ago.
     log.level = logLevel;
     const configfs = ConfigfsDevice.hold(tcmu);
-    const device = await openDevice(tcmu, configfs, registry, settings, log);
+    const device = await openDevice(tcmu, configfs, registry, settings, log, config);
     if (writeCache !== undefined) device.unit.setWriteCache(writeCache);
     this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     const steps = new Steps();
@@ -105,15 +111,18 @@ export class HostedDevice implements Implementation {
     this.#open.device.unit.setWriteCache(enabled);
   }
 
-  async reconfigure({ devConfig }: { devConfig: string }): Promise<ReturnType<HostCalls['reconfigure']>> {
+  async reconfigure({
+    devConfig,
+    config,
+  }: Parameters<HostCalls['reconfigure']>[0]): Promise<ReturnType<HostCalls['reconfigure']>> {
     const { device, configfs } = this.#open;
-    const tcmu = await this.#reloader.reconfigure(this.#open, devConfig);
+    const tcmu = await this.#reloader.reconfigure(this.#open, devConfig, config);
     this.#served = { device, tcmu, configfs, control: new LocalDevice(device, tcmu) };
     return { tcmu, state: this.#report() };
   }
 
-  async reload({ options }: Parameters<HostCalls['reload']>[0]): Promise<HostedState> {
-    await this.#reloader.reload(this.#open, options);
+  async reload({ config, options }: Parameters<HostCalls['reload']>[0]): Promise<HostedState> {
+    await this.#reloader.reload(this.#open, options, config);
     return this.#report();
   }
 

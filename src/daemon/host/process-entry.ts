@@ -1,4 +1,5 @@
 import { native } from '../../native/addon.js';
+import { builtInDisks } from './built-in-disks.js';
 import { runHost } from './host-main.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
 
@@ -25,5 +26,10 @@ process.once('message', (start) => {
       isMainThread: true,
     },
     start as HostStart,
+    async (source) => {
+      if (source.modules.length === 0) return builtInDisks(source);
+      const { handlerRegistry } = await import('../handler-registry.js');
+      return handlerRegistry(source.modules, source.prefix);
+    },
   );
 });

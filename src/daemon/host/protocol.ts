@@ -60,13 +60,17 @@ export interface PlainOutcome {
   readonly error?: PlainError;
 }
 
-/** The calls: their parameters and results. */
+/**
+ * The calls: their parameters and results. `config` is the configuration of the device's handler where the daemon has
+ * read it.
+ */
 export interface HostCalls {
   /** Be ready to open such a device, without touching it. */
-  prepare(parameters: { tcmu: TcmuDevice }): void;
+  prepare(parameters: { tcmu: TcmuDevice; config?: object }): void;
   /** Open the device and serve it. */
   open(parameters: {
     tcmu: TcmuDevice;
+    config?: object;
     paused: boolean;
     writeCache?: boolean;
     logLevel: LogLevelName;
@@ -78,8 +82,8 @@ export interface HostCalls {
   resize(parameters: { size: number }): HostedState;
   setWriteCache(parameters: { enabled: boolean }): void;
   /** @returns the device as it is configured now */
-  reconfigure(parameters: { devConfig: string }): { tcmu: TcmuDevice; state: HostedState };
-  reload(parameters: { options?: ReplaceOptions }): HostedState;
+  reconfigure(parameters: { devConfig: string; config?: object }): { tcmu: TcmuDevice; state: HostedState };
+  reload(parameters: { config?: object; options?: ReplaceOptions }): HostedState;
   reloadModule(parameters: { origin: string; options?: ReplaceOptions }): {
     outcomes: PlainOutcome[];
     state: HostedState;

@@ -25,6 +25,8 @@ export interface SupervisedHostOptions {
   readonly isolation: Exclude<Isolation, 'none'>;
   /** Starts a host, when there is room for one to start. */
   readonly connect: () => HostConnection | Promise<HostConnection>;
+  /** Reads what a device's dev_config says to a handler whose host cannot; undefined for one whose host can. */
+  readonly configure?: (devConfig: string) => object | undefined;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'level'>;
   /** Called each time that a host has opened the device. */
   readonly onOpen?: () => void;
@@ -171,6 +173,7 @@ export class SupervisedHost implements DeviceHost {
       try {
         return await connection.call('open', {
           tcmu: this.#tcmu,
+          config: this.#configure(this.#tcmu.devConfig),
           paused: this.#paused,
           writeCache: this.#writeCache,
           logLevel: this.#log.level as LogLevelName,
@@ -181,6 +184,10 @@ export class SupervisedHost implements DeviceHost {
       }
       await delay(BUSY_WAIT);
     }
+  }
+
+  #configure(devConfig: string): object | undefined {
+    return this.#options.configure?.(devConfig);
   }
 
   #watchBeats(connection: HostConnection): void {
@@ -303,13 +310,16 @@ export class SupervisedHost implements DeviceHost {
   }
 
   async reconfigure(devConfig: string): Promise<void> {
-    const { tcmu, state } = await this.#call('reconfigure', { devConfig });
+    // What changes nothing is not looked at.
+    const same = devConfig.trimEnd() === this.#tcmu.devConfig;
+    const config = same ? undefined : this.#configure(devConfig);
+    const { tcmu, state } = await this.#call('reconfigure', { devConfig, config });
     this.#tcmu = tcmu;
     this.#state = state;
   }
 
   async reload(options?: ReplaceOptions): Promise<void> {
-    this.#state = await this.#call('reload', { options });
+    this.#state = await this.#call('reload', { options, config: this.#configure(this.#tcmu.devConfig) });
   }
 
   async reloadModule(origin: string, options?: ReplaceOptions): Promise<ReloadOutcome[]> {

@@ -1,17 +1,11 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
+import { handlerRegistry } from '../handler-registry.js';
 import { runHost } from './host-main.js';
-import type { FromHost, HostStart, ToHost } from './protocol.js';
+import type { HostStart } from './protocol.js';
+import { threadPort } from './thread-port.js';
 
-/* The first file of a thread that serves a device. */
+/* The first file of a thread that serves a device whose handler may come from a module. */
 
-const port = parentPort;
-if (!port) throw new Error('this file is for worker threads');
-await runHost(
-  {
-    post: (message: FromHost) => port.postMessage(message),
-    onMessage: (listener) => void port.on('message', (message: ToHost) => listener(message)),
-    close: () => port.close(),
-    isMainThread: false,
-  },
-  workerData as HostStart,
+await runHost(threadPort(), workerData as HostStart, ({ modules, prefix }) =>
+  handlerRegistry(modules, prefix),
 );

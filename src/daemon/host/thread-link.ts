@@ -13,6 +13,9 @@ const LOAD_PATIENCE = 10_000;
  */
 const YOUNG_GENERATION = 4;
 
+/** The same for handlers that come with Lunette. */
+const BUILT_IN_YOUNG_GENERATION = 2;
+
 /** A thread of this process that serves a device. */
 export class ThreadLink implements HostLink {
   readonly pid = process.pid;
@@ -25,11 +28,15 @@ export class ThreadLink implements HostLink {
   constructor(start: HostStart, listener: LinkListener, watch?: ThreadWatch) {
     const watched = watch?.add();
     const workerData: HostStart = { ...start, loopMemory: watched?.memory };
-    const worker = startThread(new URL('thread-entry', import.meta.url), {
+    const isBuiltIn = start.handlers.modules.length === 0;
+    const options = {
       workerData,
       name: 'device host',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
-    });
+      resourceLimits: { maxYoungGenerationSizeMb: isBuiltIn ? BUILT_IN_YOUNG_GENERATION : YOUNG_GENERATION },
+    };
+    const worker = isBuiltIn
+      ? startThread(new URL('built-in-thread-entry', import.meta.url), options, 'cjs')
+      : startThread(new URL('thread-entry', import.meta.url), options);
     this.#worker = worker;
     if (watched) watched.worker = worker;
     this.#watched = watched;

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { native } from '../../native/addon.js';
 import type { HandlerLog } from '../contract.js';
 import type { Geometry } from '../geometry.js';
-import { formatSize } from '../options.js';
+import { formatSize } from '../size-text.js';
 import type { Image } from './raw-disk.js';
 import { CachedTransfer } from './cached-transfer.js';
 import { residenceOf } from './residence.js';

@@ -1,14 +1,11 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineHandler } from '../contract.js';
-import { blockSize, requestedGeometry } from '../geometry.js';
-import { flag, size, text } from '../options.js';
-import { BlockDeviceDisk } from './block-device-disk.js';
-import { inspect, openImage } from './image.js';
-import { RegularFileDisk } from './regular-file-disk.js';
+import { blockSize, flag, size, text } from '../options.js';
+import { fileDisks } from './disk.js';
 
 export const file = defineHandler({
-  name: 'file',
+  ...fileDisks,
   description: 'A disk in a raw file, or on a block device',
   config: z.object({
     path: text()
@@ -28,11 +25,4 @@ export const file = defineHandler({
     block_size: blockSize().optional().describe('logical block length; default 512'),
   }),
   positional: 'path',
-  async check(config) {
-    await inspect(config);
-  },
-  async open(config, request) {
-    const image = await openImage(config, requestedGeometry(config, request), request.log);
-    return image.isBlockDevice ? new BlockDeviceDisk(image) : new RegularFileDisk(image);
-  },
 });

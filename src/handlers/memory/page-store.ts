@@ -2,7 +2,7 @@
 import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
 import { appendExtent } from '../extents.js';
-import { formatSize } from '../options.js';
+import { formatSize } from '../size-text.js';
 import { PAGE_SIZE, Slab, SLAB_SIZE } from './slab.js';
 
 export { PAGE_SIZE };

@@ -37,6 +37,7 @@ const basic: Script = { open: () => hosted(), details: () => hosted(), statistic
 async function supervise(
   scripts: (started: number) => Script = () => basic,
   restartAfter?: number,
+  configure?: (devConfig: string) => object | undefined,
 ): Promise<Rig> {
   const hosts: ScriptedHost[] = [];
   const log = new SupervisorLog();
@@ -45,6 +46,7 @@ async function supervise(
     isolation: 'process',
     log: log as never,
     restartAfter,
+    configure,
     connect: () =>
       new HostConnection(
         (_start, listener) => {
@@ -71,6 +73,30 @@ describe('a supervised host', () => {
     await host.close();
     expect(hosts[0].calls.at(-1)).to.equal('close');
     expect(hosts[0].isDead).to.equal(true);
+  });
+
+  it('sends along what the configuration says, read anew each time, and refuses one that cannot be read', async () => {
+    let reads = 0;
+    const read = (devConfig: string): object => {
+      if (devConfig.includes('wrong')) throw new Error('unknown option');
+      return { devConfig, reads: reads++ };
+    };
+    const script: Script = {
+      ...basic,
+      reload: () => hosted(),
+      reconfigure: () => ({ tcmu: { ...tcmu, devConfig: 'memory/?size=2M' }, state: hosted() }),
+    };
+    const { host, hosts } = await supervise(() => script, undefined, read);
+    await host.reconfigure('memory/?size=2M\n');
+    await host.reload();
+    expect((await failureOf(() => host.reconfigure('memory/?wrong=1'))).message).to.equal('unknown option');
+    const sent = hosts[0].parameters.map((parameters) => (parameters as { config?: object }).config);
+    expect(sent).to.deep.equal([
+      { devConfig: tcmu.devConfig, reads: 0 },
+      { devConfig: 'memory/?size=2M\n', reads: 1 },
+      { devConfig: 'memory/?size=2M', reads: 2 },
+    ]);
+    await host.close();
   });
 
   it('tells why a device cannot be opened, with the errno, and ends the host', async () => {
