@@ -11,7 +11,7 @@ import { checkout } from '../support/bench.mjs';
 import { loadNative } from '../ring/native.mjs';
 import { createRegion } from '../ring/region.mjs';
 
-const preload = fileURLToPath(new URL('preload.mjs', import.meta.url));
+const preload = fileURLToPath(new URL('preload.cjs', import.meta.url));
 const main = join(checkout, 'dist/cli/main.js');
 
 /** Attributes of a TCMU device in configfs. */
@@ -65,7 +65,7 @@ export class StandInKernel {
       this.#regions.push(region);
       this.generators.push(new Generator(region.descriptors));
     });
-    writeFileSync(join(this.#folder, 'regions.json'), JSON.stringify({ pid: process.pid, regions }));
+    writeFileSync(join(this.#folder, 'regions.json'), JSON.stringify({ pid: process.pid, byPath: regions }));
   }
 
   /** One generator that feeds all rings from one thread, in the place of the others. */
@@ -89,7 +89,7 @@ export class StandInKernel {
       for name in /sys/class/uio/*; do touch "$0/dev/\${name##*/}"; done
       mount --rbind "$0/dev" /dev
       exec "$@"`;
-    const command = [process.execPath, '--import', preload, main, 'serve', '--no-bus'];
+    const command = [process.execPath, '--require', preload, main, 'serve', '--no-bus'];
     const options = ['--runtime-dir', runtime, '--control', join(runtime, 'control.sock')];
     const started = performance.now();
     const child = spawn(

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 
 /*
  * The one door to native/: every class and function of the addon, typed. Nothing above this file knows how
@@ -216,14 +217,22 @@ export interface NativeBinding {
 export const WOULD_WAIT = -1;
 export const CANNOT_TELL = -2;
 
+/** Where it was found, for the threads that this one starts: to look for it takes as long as to load it. */
+const PATH = 'lunette: path of the addon';
+
 let loaded: NativeBinding | undefined;
 
 /** The addon, loaded at first use: src/scsi and the emulator work where it cannot be built. */
 export function native(): NativeBinding {
   if (loaded === undefined) {
     const require = createRequire(import.meta.url);
-    const load = require('node-gyp-build') as (directory: string) => NativeBinding;
-    loaded = load(fileURLToPath(new URL('../../', import.meta.url)));
+    let path = getEnvironmentData(PATH) as string | undefined;
+    if (path === undefined) {
+      const found = require('node-gyp-build') as { resolve(directory: string): string };
+      path = found.resolve(fileURLToPath(new URL('../../', import.meta.url)));
+      setEnvironmentData(PATH, path);
+    }
+    loaded = require(path) as NativeBinding;
   }
   return loaded;
 }
