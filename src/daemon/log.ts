@@ -1,12 +1,12 @@
-import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
-import { pino, type Logger, type Level } from 'pino';
-import type { build } from 'pino-pretty';
-
-export type { Logger } from 'pino';
+import { pino, type Level, type Logger as PinoLogger } from 'pino';
+import { pretty } from './pretty.js';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly Level[];
 export type LogLevel = (typeof logLevels)[number];
+
+/** What the daemon and its hosts log with. */
+export type Logger = Pick<PinoLogger, LogLevel | 'level' | 'isLevelEnabled'>;
 
 export const logFormats = ['auto', 'text', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
@@ -14,18 +14,6 @@ export type LogFormat = (typeof logFormats)[number];
 /** Whether the log is lines for people, not JSON. In a worker thread, process.stderr is never a terminal. */
 export function isForPeople(format: LogFormat): boolean {
   return format === 'text' || (format === 'auto' && isatty(2));
-}
-
-/** Lines for people. Its code is loaded where it is wanted: 2 MiB for each thread. */
-function pretty(): ReturnType<typeof build> {
-  const { build: make } = createRequire(import.meta.url)('pino-pretty') as { build: typeof build };
-  return make({
-    destination: 2,
-    sync: true,
-    colorize: isatty(2),
-    ignore: 'pid,hostname',
-    translateTime: 'SYS:HH:MM:ss.l',
-  });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { DiskMaker } from '../../handlers/contract.js';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { native } from '../../native/addon.js';
 import { LoopMarks } from '../../device/loop-marks.js';
-import { createLog, type Logger } from '../log.js';
+import type { Logger } from '../log.js';
 import { LoopWatch } from '../loop/loop-watch.js';
 import { HostedDevice } from './hosted-device.js';
 import {
@@ -29,6 +29,9 @@ export type LoadHandlers = (
   source: HandlerSource,
 ) => HandlerRegistry<DiskMaker> | Promise<HandlerRegistry<DiskMaker>>;
 
+/** Makes what the host logs with. */
+export type MakeLog = (level: HostStart['log']['level'], format: HostStart['log']['format']) => Logger;
+
 /** Who looks at them: the daemon where this is a thread of its process, else a thread of this process. */
 function marks(
   { isMainThread }: HostPort,
@@ -41,9 +44,14 @@ function marks(
 }
 
 /** What runs in a thread or process that serves one device. */
-export async function runHost(port: HostPort, start: HostStart, load: LoadHandlers): Promise<void> {
+export async function runHost(
+  port: HostPort,
+  start: HostStart,
+  makeLog: MakeLog,
+  load: LoadHandlers,
+): Promise<void> {
   const { handlers, settings, log: logOptions } = start;
-  const log = createLog(logOptions.level, logOptions.format);
+  const log = makeLog(logOptions.level, logOptions.format);
   // A thread's last words the daemon hears anyway.
   if (port.isMainThread) {
     process.on('uncaughtException', (error) => {

@@ -1,4 +1,5 @@
 import { native } from '../../native/addon.js';
+import { createLog } from '../log.js';
 import { builtInDisks } from './built-in-disks.js';
 import { runHost } from './host-main.js';
 import type { FromHost, HostStart, ToHost } from './protocol.js';
@@ -26,6 +27,7 @@ process.once('message', (start) => {
       isMainThread: true,
     },
     start as HostStart,
+    createLog,
     async (source) => {
       if (source.modules.length === 0) return builtInDisks(source);
       const { handlerRegistry } = await import('../handler-registry.js');

@@ -1,5 +1,6 @@
-import { constants, type Stats } from 'node:fs';
-import { access, open, stat, unlink, type FileHandle } from 'node:fs/promises';
+// Not from node:fs/promises, which would be loaded in each thread, also of those that serve no files.
+import { constants, promises, type Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { native } from '../../native/addon.js';
 import type { HandlerLog } from '../contract.js';
@@ -38,7 +39,7 @@ function explain(path: string, error: unknown): Error {
 async function mayCreate(path: string): Promise<void> {
   const directory = dirname(path);
   try {
-    await access(directory, constants.W_OK | constants.X_OK);
+    await promises.access(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw code === 'ENOENT'
@@ -72,7 +73,7 @@ export async function inspect({
   if (create && readonly) throw new Error('create=1 and readonly=1 exclude each other');
   let found: Stats;
   try {
-    found = await stat(path);
+    found = await promises.stat(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explain(path, error);
     if (!create) {
@@ -87,7 +88,7 @@ export async function inspect({
   if (!found.isFile() && !found.isBlockDevice())
     throw new Error(`${path} is neither a file nor a block device`);
   try {
-    await access(path, constants.R_OK | (readonly ? 0 : constants.W_OK));
+    await promises.access(path, constants.R_OK | (readonly ? 0 : constants.W_OK));
   } catch (error) {
     throw explain(path, error);
   }
@@ -108,7 +109,7 @@ function openFlags({ readonly, direct }: FileOptions, found: Stats | undefined):
 
 async function openPath(options: FileOptions, found: Stats | undefined): Promise<FileHandle> {
   try {
-    return await open(options.path, openFlags(options, found), 0o600);
+    return await promises.open(options.path, openFlags(options, found), 0o600);
   } catch (error) {
     if (options.direct && (error as NodeJS.ErrnoException).code === 'EINVAL') {
       throw new Error(`${options.path}: its file system has no direct I/O: leave out direct=1`, {
@@ -202,7 +203,7 @@ export async function openImage(
     };
   } catch (error) {
     await handle.close();
-    if (!found) await unlink(path);
+    if (!found) await promises.unlink(path);
     throw error;
   }
 }
