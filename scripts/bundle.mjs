@@ -1,9 +1,9 @@
+import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
-import { createRequire } from 'node:module';
-import { Script } from 'node:vm';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 
 /*
@@ -112,15 +112,43 @@ await build({
   plugins: [places('lunetteHere'), packages],
 });
 
-const script = join(dist, `bundle/${fileOf(alone)}.cjs`);
-const compiled = new Script(readFileSync(script, 'latin1'), { filename: script });
-try {
-  // What it calls first is compiled, too. It ends where it finds that it is in no thread of the daemon's.
-  compiled.runInThisContext()(createRequire(script), script, dirname(script));
-} catch {
-  // It has.
+/**
+ * The code that V8 makes of the script of a thread, with that of the functions it runs until it serves a device: it is
+ * had prepare for one.
+ */
+async function compile(file) {
+  const { port1, port2 } = new MessageChannel();
+  const start = {
+    handlers: { modules: [] },
+    settings: { commandTimeout: 1000 },
+    log: { level: 'error', format: 'json' },
+  };
+  const worker = new Worker(join(checkout, 'scripts/compile-entry.cjs'), {
+    workerData: { ...start, file, code: port2 },
+    transferList: [port2],
+  });
+  const tcmu = {
+    hba: 'user_0',
+    name: 'none',
+    subtype: 'null',
+    cfgstring: '',
+    devConfig: 'null/',
+    uio: 'none',
+  };
+  worker.on('message', ({ kind }) => {
+    if (kind === 'ready') worker.postMessage({ id: 0, call: 'prepare', parameters: { tcmu, config: {} } });
+    else if (kind === 'result') port1.postMessage('');
+  });
+  const ended = once(worker, 'exit').then(() => [undefined]);
+  const [code] = await Promise.race([once(port1, 'message'), ended]);
+  port1.close();
+  await worker.terminate();
+  if (!code) throw new Error(`${file} cannot be run`);
+  return code;
 }
-writeFileSync(`${script}.${process.version}-${process.arch}.cache`, compiled.createCachedData());
+
+const script = join(dist, `bundle/${fileOf(alone)}.cjs`);
+writeFileSync(`${script}.${process.version}-${process.arch}.cache`, await compile(script));
 const boot = readFileSync(join(checkout, 'scripts/cached-entry.cjs'), 'utf8');
 writeFileSync(join(dist, `${alone}.cjs`), boot.replace('BUNDLE', `../../bundle/${fileOf(alone)}.cjs`));
 rmSync(join(dist, `${alone}.js`), { force: true });
