@@ -25,7 +25,10 @@ function lunette(...args: string[]) {
 describe('the command line', () => {
   it('tells its version', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-    expect(lunette('--version')).to.deep.include({ status: 0, stdout: `${version}\n` });
+    // Among other arguments it is for what reads all of them to tell.
+    for (const args of [['--version'], ['-V'], ['--version', 'serve']]) {
+      expect(lunette(...args), args.join(' ')).to.deep.include({ status: 0, stdout: `${version}\n` });
+    }
   });
 
   it('shows examples in the help of each command', () => {
