@@ -15,10 +15,6 @@ namespace lunette {
 
 namespace {
 
-using Share = std::shared_ptr<Mapping>;
-
-void DropShare(Napi::Env, void*, Share* share) { delete share; }
-
 UniqueFd OpenFile(Napi::Env env, const std::string& path, std::int64_t size) {
   // O_NOFOLLOW: the directory may be one that others can write to.
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
@@ -47,10 +43,7 @@ MappedFile::MappedFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mapped
 
   const UniqueFd fd = OpenFile(env, path, size);
   mapping_ = std::make_shared<Mapping>(env, fd.Get(), static_cast<std::size_t>(size), path);
-  auto share = std::make_unique<Share>(mapping_);
-  const Napi::ArrayBuffer buffer =
-      Napi::ArrayBuffer::New(env, mapping_->Data(), mapping_->Size(), DropShare, share.get());
-  share.release();
+  const Napi::ArrayBuffer buffer = BufferOf(env, mapping_, mapping_->Size());
   buffer_ = Napi::Persistent(buffer);
   Value().DefineProperty(Napi::PropertyDescriptor::Value("buffer", buffer, napi_enumerable));
 }

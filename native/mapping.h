@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 namespace lunette {
@@ -28,5 +29,12 @@ class Mapping {
   void* data_;
   std::size_t size_;
 };
+
+/**
+ * An ArrayBuffer over the first bytes of a mapping, which lasts until nobody shares it any more. V8 is told that
+ * collecting it would free nothing; it believes that of less than 64 MiB (V8's kExternalAllocationSoftLimit) at a time,
+ * and collects all garbage for every ArrayBuffer that is larger.
+ */
+Napi::ArrayBuffer BufferOf(Napi::Env env, const std::shared_ptr<Mapping>& mapping, std::size_t size);
 
 }  // namespace lunette

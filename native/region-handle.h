@@ -28,6 +28,7 @@ class RegionHandle : public Napi::ObjectWrap<T> {
 
   static Methods ConsumerMethods() {
     return {
+        T::InstanceMethod("whole", &RegionHandle::Whole),
         T::InstanceMethod("loadHead", &RegionHandle::LoadHead),
         T::InstanceMethod("storeTail", &RegionHandle::StoreTail),
         T::InstanceMethod("kick", &RegionHandle::Kick),
@@ -46,8 +47,9 @@ class RegionHandle : public Napi::ObjectWrap<T> {
     memory_.Close();
   }
 
-  /** `buffer` and `fetched`. */
+  /** `size`, `buffer` and `fetched`. */
   void DefineMemory() {
+    DefineProperty("size", Napi::Number::New(this->Env(), static_cast<double>(memory_.Size())));
     DefineProperty("buffer", memory_.Buffer());
     DefineProperty("fetched", memory_.Fetched());
   }
@@ -72,6 +74,11 @@ class RegionHandle : public Napi::ObjectWrap<T> {
   EventDescriptor wake_;
 
  private:
+  Napi::Value Whole(const Napi::CallbackInfo& info) {
+    CheckOpen(info.Env(), "whole");
+    return memory_.Whole(info.Env());
+  }
+
   Napi::Value LoadHead(const Napi::CallbackInfo& info) {
     CheckOpen(info.Env(), "loadHead");
     return Napi::Number::New(info.Env(), memory_.LoadHead());

@@ -1,12 +1,10 @@
 #include "region-memory.h"
 
+#include <algorithm>
+
 namespace lunette {
 
 namespace {
-
-using Share = std::shared_ptr<Mapping>;
-
-void DropShare(Napi::Env, void*, Share* share) { delete share; }
 
 using Position = std::shared_ptr<std::uint32_t>;
 
@@ -15,11 +13,7 @@ void DropPosition(Napi::Env, void*, Position* position) { delete position; }
 }  // namespace
 
 RegionMemory::RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping) : mapping_(std::move(mapping)) {
-  auto share = std::make_unique<Share>(mapping_);
-  const Napi::ArrayBuffer buffer =
-      Napi::ArrayBuffer::New(env, mapping_->Data(), mapping_->Size(), DropShare, share.get());
-  share.release();
-  buffer_ = Napi::Persistent(buffer);
+  buffer_ = Napi::Persistent(BufferOf(env, mapping_, std::min(mapping_->Size(), kBufferSize)));
   auto position = std::make_unique<Position>(fetchedPosition_);
   const Napi::ArrayBuffer fetched =
       Napi::ArrayBuffer::New(env, fetchedPosition_.get(), sizeof(std::uint32_t), DropPosition, position.get());
@@ -27,14 +21,23 @@ RegionMemory::RegionMemory(Napi::Env env, std::unique_ptr<Mapping> mapping) : ma
   fetched_ = Napi::Persistent(Napi::Uint32Array::New(env, 1, fetched, 0));
 }
 
+Napi::Value RegionMemory::Whole(Napi::Env env) {
+  if (mapping_->Size() <= kBufferSize) return buffer_.Value();
+  if (whole_.IsEmpty()) whole_ = Napi::Persistent(BufferOf(env, mapping_, mapping_->Size()));
+  return whole_.Value();
+}
+
 void RegionMemory::Close() {
   if (!IsOpen()) return;
-  Napi::ArrayBuffer buffer = buffer_.Value();
-  // Detached by someone else: its memory moved to another ArrayBuffer, which unmaps it when it is collected.
-  if (!buffer.IsDetached()) {
-    buffer.Detach();
-    mapping_->Unmap();
+  bool isShared = false;
+  for (const auto* reference : {&buffer_, &whole_}) {
+    if (reference->IsEmpty()) continue;
+    Napi::ArrayBuffer buffer = reference->Value();
+    // Detached by someone else: its memory moved to another ArrayBuffer, which unmaps it when it is collected.
+    if (buffer.IsDetached()) isShared = true;
+    else buffer.Detach();
   }
+  if (!isShared) mapping_->Unmap();
   mapping_.reset();
 }
 

@@ -20,8 +20,15 @@ export interface NativeError extends Error {
 
 /** The consumer's side of a mapped TCMU region (native/uio-region.cc, or native/memory-region.cc in tests). */
 export interface RegionHandle {
-  /** The whole region: mailbox, command ring and data area. Detached (byteLength 0) after close(). */
+  /** Of the whole region: mailbox, command ring and data area; bytes. */
+  readonly size: number;
+  /** The first 16 MiB of the region, or all of it. Detached (byteLength 0) after close(). */
   readonly buffer: ArrayBuffer;
+  /**
+   * All of the region; `buffer` where that is as much. Detached after close(). Made when it is first wanted, as V8 takes
+   * a mapping that large for its own memory, and collects garbage for it.
+   */
+  whole(): ArrayBuffer;
   /**
    * Its one element is the consumer's: the position in the command ring up to which it has fetched entries. A wake-up
    * does not call the listener while that is cmd_head. It begins as 2^32 - 1, which is none.

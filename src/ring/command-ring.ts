@@ -122,7 +122,7 @@ export class CommandRing implements CommandOwner, GroupedRing {
     this.#ringOffset = ringOffset;
     this.#ringSize = ringSize;
     this.#next = this.#tail = this.#published = tail;
-    this.#parser = new EntryParser(buffer, this.#ringOffset, this.#ringSize);
+    this.#parser = new EntryParser(region, this.#ringOffset, this.#ringSize);
   }
 
   /** Commands fetched and not answered yet. */

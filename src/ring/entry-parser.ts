@@ -1,6 +1,7 @@
 // HOT PATH: parse() runs for every command.
 import { COMMAND_ENTRY_MIN, header, request } from './abi.js';
 import { cdbLengthAt } from './cdb-length.js';
+import type { RingRegion } from './region.js';
 import type { RingBuffer, RingCommand } from './ring-command.js';
 import { badEntry, type RingError } from './ring-error.js';
 import { SegmentCache } from './segment-cache.js';
@@ -12,12 +13,12 @@ export class EntryParser {
   readonly #dataOffset: number;
   readonly #size: number;
 
-  /** @param buffer the region; its data area begins behind the ring */
-  constructor(buffer: ArrayBuffer, ringOffset: number, ringSize: number) {
-    this.#segments = new SegmentCache(buffer);
+  /** The data area begins behind the ring. */
+  constructor(region: RingRegion, ringOffset: number, ringSize: number) {
+    this.#segments = new SegmentCache(region);
     this.#ringOffset = ringOffset;
     this.#dataOffset = ringOffset + ringSize;
-    this.#size = buffer.byteLength;
+    this.#size = region.size ?? region.buffer.byteLength;
   }
 
   /**

@@ -3,8 +3,15 @@
  * layout of `buffer` is that of uapi/linux/target_core_user.h: mailbox, command ring, data area.
  */
 export interface RingRegion {
-  /** The whole region in one ArrayBuffer; offsets in ring entries count from its first byte. */
+  /**
+   * The region; offsets in ring entries count from its first byte. Where there is whole() it may be the beginning alone:
+   * mailbox, command ring, and the data area's lowest blocks.
+   */
   readonly buffer: ArrayBuffer;
+  /** All of the region in one ArrayBuffer, from the same first byte on. */
+  whole?(): ArrayBuffer;
+  /** Of all of the region, in bytes. Default: that of `buffer`. */
+  readonly size?: number;
   /** Views of all of `buffer` to read and write mailbox and ring with, where not any will do. */
   readonly views?: { readonly bytes: Uint8Array; readonly words: Uint32Array };
   /**

@@ -1,4 +1,5 @@
 // HOT PATH: one call for each iovec.
+import type { RingRegion } from './region.js';
 
 /** Slots; the data area's blocks are pages, and the lowest ones are used again and again. */
 const SLOTS = 4096;
@@ -11,11 +12,16 @@ const LENGTH_STRIDE = 389;
  * collector would otherwise see of a command.
  */
 export class SegmentCache {
-  readonly #buffer: ArrayBuffer;
+  readonly #region: Pick<RingRegion, 'buffer' | 'whole'>;
+  /** What begins with the region, and how far it goes, in bytes. */
+  #buffer: ArrayBuffer;
+  #end: number;
   readonly #views: (Uint8Array | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
 
-  constructor(buffer: ArrayBuffer) {
-    this.#buffer = buffer;
+  constructor(region: Pick<RingRegion, 'buffer' | 'whole'>) {
+    this.#region = region;
+    this.#buffer = region.buffer;
+    this.#end = region.buffer.byteLength;
   }
 
   /** A view of `length` bytes at `offset` of the region; both were checked. */
@@ -24,6 +30,13 @@ export class SegmentCache {
     const slot = ((offset >>> PAGE_SHIFT) + Math.imul(length >>> PAGE_SHIFT, LENGTH_STRIDE)) & (SLOTS - 1);
     const cached = this.#views[slot];
     if (cached !== undefined && cached.byteOffset === offset && cached.length === length) return cached;
+    if (offset + length > this.#end) this.#reach();
     return (this.#views[slot] = new Uint8Array(this.#buffer, offset, length));
+  }
+
+  /** Have all of the region. */
+  #reach(): void {
+    this.#buffer = this.#region.whole?.() ?? this.#region.buffer;
+    this.#end = this.#buffer.byteLength;
   }
 }

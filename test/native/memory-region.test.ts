@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { native, type MemoryRegionHandle } from '../../src/native/addon.js';
-import { withAddon } from './support/script.js';
+import { cleanExit, runScript, withAddon } from './support/script.js';
 import { thrownBy } from './support/errors.js';
 
 const CMD_HEAD = 12;
@@ -181,6 +181,7 @@ describe('MemoryRegion', () => {
         storeTail: () => consumer.storeTail(0),
         kick: () => consumer.kick(),
         publish: () => consumer.publish(0),
+        whole: () => consumer.whole(),
         onCommand: () => consumer.onCommand(() => {}),
         setRef: () => consumer.setRef(true),
         storeHead: () => consumer.storeHead(0),
@@ -198,6 +199,65 @@ describe('MemoryRegion', () => {
       consumer.close();
       expect(moved.byteLength).to.equal(SIZE);
       expect(new Uint8Array(moved)[0]).to.equal(0);
+    });
+  });
+
+  describe('a large region', () => {
+    const LARGE = 40 * 2 ** 20;
+    let large: MemoryRegionHandle;
+
+    beforeEach(() => (large = new MemoryRegion(LARGE)));
+    afterEach(() => large.close());
+
+    it('shows its beginning, and all of it on request', () => {
+      expect(large.size).to.equal(LARGE);
+      expect(large.buffer.byteLength).to.equal(16 * 2 ** 20);
+      const whole = large.whole();
+      expect(whole.byteLength).to.equal(LARGE);
+      expect(large.whole()).to.equal(whole);
+      new Uint8Array(whole)[5000] = 7;
+      expect(new Uint8Array(large.buffer)[5000]).to.equal(7);
+      new Uint8Array(whole)[LARGE - 1] = 8;
+      large.close();
+      expect([large.buffer.byteLength, whole.byteLength]).to.deep.equal([0, 0]);
+    });
+
+    it('is all there at once where it is small', () => {
+      expect(consumer.size).to.equal(SIZE);
+      expect(consumer.whole()).to.equal(consumer.buffer);
+    });
+
+    it('close survives that someone else has detached all of it', () => {
+      const whole = large.whole();
+      new Uint8Array(whole)[LARGE - 1] = 9;
+      const moved = structuredClone(whole, { transfer: [whole] });
+      large.close();
+      expect(large.buffer.byteLength).to.equal(0);
+      expect(new Uint8Array(moved)[LARGE - 1]).to.equal(9);
+    });
+
+    it('is no reason to collect garbage', async () => {
+      const result = await runScript(`
+        const { constants, PerformanceObserver } = require('node:perf_hooks');
+        let collections = 0;
+        new PerformanceObserver((list) => {
+          for (const { detail } of list.getEntries()) {
+            if (detail.kind !== constants.NODE_PERFORMANCE_GC_MINOR) collections++;
+          }
+        }).observe({ entryTypes: ['gc'] });
+        (async () => {
+          const regions = [];
+          for (let i = 0; i < 16; i++) {
+            regions.push(new MemoryRegion(2 ** 28));
+            new Uint8Array(regions[i].buffer)[0] = new Uint8Array(4096).length;
+            await turn();
+          }
+          for (const region of regions) region.close();
+          for (let i = 0; i < 10; i++) await turn();
+          console.log(collections < 8);
+        })();
+      `);
+      expect(result).to.deep.equal(cleanExit('true\n'));
     });
   });
 
