@@ -201,10 +201,11 @@ export interface NativeBinding {
   /** Fill `buffer` with what `memory` has from `offset` on, bytes. Cheaper than a view of every place that is read. */
   readonly readPages: (memory: ArrayBuffer, offset: number, buffer: Uint8Array) => void;
   /**
-   * Let the kernel put the memory into huge pages when it finds the time (madvise(2) MADV_HUGEPAGE).
-   * @returns whether it has any
+   * Have the kernel copy the memory into huge pages (madvise(2) MADV_COLLAPSE, Linux 6.1), in one of libuv's threads.
+   * It may be used meanwhile. Never rejects.
+   * @returns whether there are any
    */
-  preferHugePages(memory: ArrayBuffer): boolean;
+  collapsePages(memory: ArrayBuffer): Promise<boolean>;
   /**
    * Give pages of pageMemory() back to the machine: they read as zeroes again.
    * @param offset and length bytes, multiples of 4096

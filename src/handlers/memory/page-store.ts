@@ -3,6 +3,7 @@ import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
 import { appendExtent } from '../extents.js';
 import { formatSize } from '../size-text.js';
+import { HugePages } from './huge-pages.js';
 import { PAGE_SIZE, Slab, SLAB_SIZE } from './slab.js';
 
 export { PAGE_SIZE };
@@ -17,6 +18,7 @@ export class PageStore {
   /** Bytes that may be allocated. */
   limit: number;
   readonly #slabs = new Map<number, Slab>();
+  readonly #hugePages = new HugePages();
   #pages = 0;
 
   /** @param limit bytes that may be allocated */
@@ -78,7 +80,7 @@ export class PageStore {
       this.#pages++;
     }
     slab.bytes.set(buffer, within);
-    if (slab.pages !== before) slab.collapse();
+    if (slab.pages !== before && slab.full) this.#hugePages.add(slab);
   }
 
   /** Write what fits in front of a page that cannot be had. */
@@ -120,6 +122,7 @@ export class PageStore {
     const from = Math.max(0, first - base);
     const to = Math.min(PAGES_A_SLAB, last - base);
     const before = slab.pages;
+    this.#hugePages.remove(slab);
     if (from === 0 && to === PAGES_A_SLAB) {
       // With it goes its memory.
       this.#pages -= before;
