@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.js';
 import type { ReplaceOptions } from '../device/reload.js';
-import { parseDeviceConfig } from '../handlers/cfgstring.js';
+import { parseDeviceConfig, writtenConfig } from '../handlers/cfgstring.js';
 import type { DiskMaker } from '../handlers/contract.js';
 import { reloadHandlers } from '../handlers/load.js';
 import type { HandlerRegistry } from '../handlers/registry.js';
@@ -101,8 +101,7 @@ export class Reloader {
    */
   async reconfigure(served: ServedDevice, devConfig: string, given?: object): Promise<TcmuDevice> {
     const { device, tcmu } = served;
-    // What was written with echo ends with a newline.
-    const text = devConfig.replace(/\n$/, '');
+    const text = writtenConfig(devConfig);
     const { subtype, cfgstring } = parseDeviceConfig(text);
     if (subtype !== tcmu.subtype) {
       throw refusal(

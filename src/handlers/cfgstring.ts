@@ -31,6 +31,11 @@ export interface ConfigureOptions {
   readonly definitions?: string;
 }
 
+/** A `dev_config` as the kernel tells of it: what was written with echo ends with a newline. */
+export function writtenConfig(devConfig: string): string {
+  return devConfig.replace(/\n$/, '');
+}
+
 /**
  * Take a TCMU `dev_config` apart. The subtype is everything before the first `/`.
  * @throws ConfigError where it has no subtype, or is longer than the kernel keeps

@@ -10,24 +10,41 @@ export interface Outcomes {
 
 /** A command that waits for a promise. Used again, as closures made for each command cost more than the rest of it. */
 class Settlement {
-  command!: ScsiCommand;
-  definition!: CommandDefinition;
-  nexus!: Nexus;
+  #command: ScsiCommand | undefined;
+  #definition: CommandDefinition | undefined;
+  #nexus: Nexus | undefined;
+  readonly #pool: Settlement[];
   readonly fulfilled: (valid: number | void) => void;
   readonly rejected: (error: unknown) => void;
 
   constructor(outcomes: Outcomes, pool: Settlement[]) {
-    // Free at once: the outcome of one command may start the next.
+    this.#pool = pool;
     this.fulfilled = (valid): void => {
-      const { command, definition, nexus } = this;
-      pool.push(this);
+      const command = this.#command!;
+      const definition = this.#definition!;
+      const nexus = this.#nexus!;
+      this.#free();
       outcomes.succeed(command, definition, nexus, valid);
     };
     this.rejected = (error): void => {
-      const { command, definition, nexus } = this;
-      pool.push(this);
+      const command = this.#command!;
+      const definition = this.#definition!;
+      const nexus = this.#nexus!;
+      this.#free();
       outcomes.fail(command, definition, nexus, error);
     };
+  }
+
+  begin(command: ScsiCommand, definition: CommandDefinition, nexus: Nexus): void {
+    this.#command = command;
+    this.#definition = definition;
+    this.#nexus = nexus;
+  }
+
+  /** Before the outcome, which may start the next command. What waits in the pool keeps no command's buffers. */
+  #free(): void {
+    this.#command = this.#definition = this.#nexus = undefined;
+    this.#pool.push(this);
   }
 }
 
@@ -48,9 +65,7 @@ export class Settlements {
     result: Promise<number | void>,
   ): void {
     const settlement = this.#pool.pop() ?? new Settlement(this.#outcomes, this.#pool);
-    settlement.command = command;
-    settlement.definition = definition;
-    settlement.nexus = nexus;
+    settlement.begin(command, definition, nexus);
     // resolve() tames a thenable of the handler's, which might throw or settle twice.
     Promise.resolve(result).then(settlement.fulfilled, settlement.rejected);
   }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { HandlerRegistry } from '../../handlers/registry.js';
 import { endsWithin } from '../../device/patience.js';
-import { configure, isolationOf, parseDeviceConfig } from '../../handlers/cfgstring.js';
+import { configure, isolationOf, parseDeviceConfig, writtenConfig } from '../../handlers/cfgstring.js';
 import type { CopyManager } from '../../scsi/copy-manager.js';
 import { ConfigfsDevice } from '../../target/configfs.js';
 import type { TcmuDevice } from '../../target/uio.js';
@@ -200,8 +200,7 @@ export class DeviceHosts {
    */
   #configure(tcmu: TcmuDevice, devConfig: string): object | undefined {
     const { registry, settings } = this.#options;
-    // What was written with echo ends with a newline.
-    const { subtype, cfgstring } = parseDeviceConfig(devConfig.replace(/\n$/, ''));
+    const { subtype, cfgstring } = parseDeviceConfig(writtenConfig(devConfig));
     const handler = registry.get(subtype);
     // That the handler cannot be another one is for the host to say.
     if (!handler || subtype !== tcmu.subtype || registry.origin(subtype) !== undefined) return undefined;

@@ -3,6 +3,7 @@ import type { TraceBatch, TraceListener } from '../../device/command-trace.js';
 import { notInTime, OPEN_TIMEOUT } from '../../device/disk-opener.js';
 import { endsWithin } from '../../device/patience.js';
 import type { ReplaceOptions } from '../../device/reload.js';
+import { writtenConfig } from '../../handlers/cfgstring.js';
 import type { TcmuDevice } from '../../target/uio.js';
 import type { DeviceDetails, DeviceStatisticsReport, LogLevelName } from '../control/schema.js';
 import type { Logger } from '../log.js';
@@ -311,7 +312,7 @@ export class SupervisedHost implements DeviceHost {
 
   async reconfigure(devConfig: string): Promise<void> {
     // What changes nothing is not looked at.
-    const same = devConfig.trimEnd() === this.#tcmu.devConfig;
+    const same = writtenConfig(devConfig) === this.#tcmu.devConfig;
     const config = same ? undefined : this.#configure(devConfig);
     const { tcmu, state } = await this.#call('reconfigure', { devConfig, config });
     this.#tcmu = tcmu;

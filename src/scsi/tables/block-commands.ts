@@ -8,23 +8,12 @@ import {
 } from '../block-address.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { compareAndWrite, orWrite, writeAtomic } from '../commands/block-atomic.js';
-import { read, write } from '../commands/block-io.js';
-import { verify, writeAndVerify } from '../commands/block-verify.js';
+import { write } from '../commands/block-io.js';
+import { writeAndVerify } from '../commands/block-verify.js';
 import { writeSame } from '../commands/write-same.js';
 import type { Disk } from '../disk.js';
 import { opcode } from '../opcode.js';
-import { common, CONTROL, eight, four, two } from './common.js';
-
-const reading = {
-  ...common,
-  medium: true,
-  direction: 'in',
-  readsBlocks: true,
-  activity: 'read',
-  execute: read,
-} as const;
-const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
-const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
+import { CONTROL, eight, four, reading, two, verifying, writing } from './common.js';
 
 const canWriteAtomically = (disk: Disk): boolean => (disk.atomicWriteSize ?? 0) >= (disk.blockSize ?? 512);
 

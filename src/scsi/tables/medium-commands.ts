@@ -14,11 +14,8 @@ import {
 import { unmap } from '../commands/unmap.js';
 import type { Disk } from '../disk.js';
 import { opcode, serviceAction } from '../opcode.js';
-import { common, CONTROL, eight, four, two } from './common.js';
+import { CONTROL, eight, flushing, four, primary, two, writing } from './common.js';
 
-const primary = { ...common, direction: 'in' } as const;
-const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
-const flushing = { ...common, medium: true, direction: 'none', activity: 'write' } as const;
 const sanitizing = { ...writing, opcode: opcode.sanitize, reservation: 'write' } as const;
 
 const canUnmap = (disk: Disk): boolean => disk.unmap !== undefined;

@@ -11,10 +11,7 @@ import { reportSupportedOperationCodes } from '../commands/supported-operation-c
 import { reportSupportedTaskManagementFunctions } from '../commands/supported-task-management.js';
 import { reportTargetPortGroups, setTargetPortGroups } from '../commands/target-port-groups.js';
 import { opcode, serviceAction } from '../opcode.js';
-import { common, CONTROL, four, two } from './common.js';
-
-const primary = { ...common, direction: 'in' } as const;
-const flushing = { ...common, medium: true, direction: 'none', activity: 'write' } as const;
+import { common, CONTROL, flushing, four, primary, two } from './common.js';
 
 /** Commands of SPC-4, and those of SBC-3 that do not touch blocks. */
 export const primaryCommands: readonly CommandDefinition[] = [

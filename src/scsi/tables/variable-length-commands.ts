@@ -1,24 +1,13 @@
 import { blockAddress32 } from '../block-address.js';
 import type { CommandDefinition, UnitFeatures } from '../command-definition.js';
-import { read, write } from '../commands/block-io.js';
-import { verify, writeAndVerify } from '../commands/block-verify.js';
+import { write } from '../commands/block-io.js';
+import { writeAndVerify } from '../commands/block-verify.js';
 import { getLbaStatus } from '../commands/get-lba-status.js';
 import { writeSame } from '../commands/write-same.js';
 import type { Disk } from '../disk.js';
 import { opcode, serviceAction } from '../opcode.js';
-import { common, CONTROL, eight, four } from './common.js';
+import { CONTROL, eight, four, primary, reading, verifying, writing } from './common.js';
 
-const primary = { ...common, direction: 'in' } as const;
-const reading = {
-  ...common,
-  medium: true,
-  direction: 'in',
-  readsBlocks: true,
-  activity: 'read',
-  execute: read,
-} as const;
-const writing = { ...common, medium: true, direction: 'out', activity: 'write' } as const;
-const verifying = { ...common, medium: true, direction: 'out', activity: 'read', execute: verify } as const;
 const variable = {
   opcode: opcode.variableLength,
   address: blockAddress32,
