@@ -33,7 +33,7 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openClock", Napi::Function::New(env, OpenClock, "openClock"));
   exports.Set("pageMemory", Napi::Function::New(env, PageMemory, "pageMemory"));
   exports.Set("readPages", Napi::Function::New<ReadPages>(env, "readPages"));
-  exports.Set("collapsePages", Napi::Function::New(env, CollapsePages, "preferHugePages"));
+  exports.Set("collapsePages", Napi::Function::New(env, CollapsePages, "collapsePages"));
   exports.Set("dropPages", Napi::Function::New(env, DropPages, "dropPages"));
   DefineFileIo(env, exports);
   return exports;
