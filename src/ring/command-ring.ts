@@ -243,9 +243,8 @@ export class CommandRing implements CommandOwner, GroupedRing {
     switch (word & OP_MASK) {
       case op.command: {
         if (this.#resumed && this.#journal?.isFinished(start)) break;
-        const result = this.#parse(at, length);
-        if (result instanceof RingError) return this.#break(result);
-        command = result;
+        command = this.#parse(at, length);
+        if (command === undefined) return;
         break;
       }
       case op.taskManagement:
@@ -333,20 +332,24 @@ export class CommandRing implements CommandOwner, GroupedRing {
     return command;
   }
 
-  #parse(at: number, length: number): RingCommand | RingError {
+  /** @returns undefined where the entry is bad, and the ring broken by now */
+  #parse(at: number, length: number): RingCommand | undefined {
     const position = at - this.#ringOffset;
     const id = commandIdAt(this.#bytes, at);
     if (id === 0 || this.#running[id]) {
-      return badEntry(
-        `the entry at ${position} has command id ${id}, which ${id === 0 ? 'is none' : 'runs already'}`,
-      );
+      const what = id === 0 ? 'is none' : 'runs already';
+      this.#break(badEntry(`the entry at ${position} has command id ${id}, which ${what}`));
+      return undefined;
     }
     const command = this.#pool.pop() ?? new RingCommand(this);
     command.reset(id);
     command.position = position;
     command.savedAt = -1;
     const error = this.#parser.parse(command, this.#bytes, this.#words, at, length, position);
-    if (error) return error;
+    if (error) {
+      this.#break(error);
+      return undefined;
+    }
     this.#running[id] = command;
     this.#inFlight++;
     return command;
