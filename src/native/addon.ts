@@ -195,6 +195,12 @@ export interface NativeBinding {
   /** The monotonic clock: read() puts it into `time`, one double, in milliseconds since some time in the past. */
   openClock(): { readonly time: ArrayBuffer; readonly read: () => void };
   /**
+   * What setImmediate() does, without the garbage: each call of the function it returns has `callback` called in a later
+   * turn of this thread's event loop, after a look at everything else that is ready; several calls may come to one. It
+   * does not keep the loop alive, and lives as long as the thread.
+   */
+  openTurn(callback: () => void): () => void;
+  /**
    * Anonymous memory of its own: zeroes, aligned to 2 MiB, and taken from the machine page by page as it is written.
    */
   pageMemory(size: number): ArrayBuffer;
