@@ -1,6 +1,7 @@
 import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
-import { CommandRing, type RingListener } from '../ring/command-ring.js';
+import { CommandRing } from '../ring/command-ring.js';
+import type { RingListener } from '../ring/ring-listener.js';
 import type { Journal } from '../ring/journal.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RecoveryOutcome } from '../ring/resumption.js';
