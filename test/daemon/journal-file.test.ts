@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openJournal, removeJournal } from '../../src/daemon/journal-file.js';
-import type { DeviceJournal } from '../../src/device/device.js';
+import type { DeviceJournal } from '../../src/device/device-options.js';
 import { thrownBy } from '../native/support/errors.js';
 import { TestRegion } from '../ring/support.js';
 import { tcmu } from './host/support.js';
