@@ -1,7 +1,7 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
 import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr } from './abi.js';
 import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
-import type { Journal, SavedEntry } from './journal.js';
+import type { Journal } from './journal.js';
 import { readMailbox } from './mailbox.js';
 import { recover } from './recovery.js';
 import type { RingRegion } from './region.js';
@@ -11,6 +11,7 @@ import { badEntry, badMailbox, RingError } from './ring-error.js';
 import { RingGroup, type GroupedRing } from './ring-group.js';
 import type { RingListener } from './ring-listener.js';
 import { RingTail } from './ring-tail.js';
+import type { SavedEntry } from './saved-entries.js';
 
 const CHECK_CONDITION = 0x02;
 
@@ -291,11 +292,11 @@ export class CommandRing implements CommandOwner, GroupedRing {
 
   #parseSaved(journal: Journal, { at, length, position, chunk }: SavedEntry): RingCommand {
     const command = new RingCommand(this);
-    const { savedBytes, savedWords } = journal;
-    command.reset(commandIdAt(savedBytes, at));
+    const { bytes, words } = journal.saved;
+    command.reset(commandIdAt(bytes, at));
     command.position = -1;
     command.savedAt = chunk;
-    const error = this.#parser.parse(command, savedBytes, savedWords, at, length, position);
+    const error = this.#parser.parse(command, bytes, words, at, length, position);
     if (error) this.#break(error);
     this.#running[command.id] = command;
     this.#inFlight++;

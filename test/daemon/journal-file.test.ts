@@ -95,7 +95,7 @@ describe('a device’s journal file', () => {
     const { journal: opened } = open();
     expect(statSync(path).size).to.equal(whole.length);
     expect(opened.isDamaged).to.equal(false);
-    expect(opened.loadSaved()).to.deep.equal([]);
+    expect(opened.saved.load()).to.deep.equal([]);
   });
 
   const strangers: [string, string, () => void][] = [
