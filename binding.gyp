@@ -14,6 +14,7 @@
             'native/clock.cc',
             'native/file-io.cc',
             'native/io-flusher.cc',
+            'native/loop-turn.cc',
             'native/mapped-file.cc',
             'native/mapping.cc',
             'native/memory-lock.cc',

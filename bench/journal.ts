@@ -1,5 +1,6 @@
 import { mailbox } from '../src/ring/abi.js';
-import { CommandRing, type RingListener } from '../src/ring/command-ring.js';
+import { CommandRing } from '../src/ring/command-ring.js';
+import type { RingListener } from '../src/ring/ring-listener.js';
 import { JournalMemory } from '../src/ring/journal-memory.js';
 import { Journal } from '../src/ring/journal.js';
 import type { RingRegion } from '../src/ring/region.js';

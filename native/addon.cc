@@ -4,6 +4,7 @@
 #include "file-io.h"
 #include "mapped-file.h"
 #include "io-flusher.h"
+#include "loop-turn.h"
 #include "memory-lock.h"
 #include "memory-region.h"
 #include "netlink-socket.h"
@@ -31,9 +32,10 @@ Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("inquire", Napi::Function::New(env, Inquire, "inquire"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
   exports.Set("openClock", Napi::Function::New(env, OpenClock, "openClock"));
+  exports.Set("openTurn", Napi::Function::New(env, OpenTurn, "openTurn"));
   exports.Set("pageMemory", Napi::Function::New(env, PageMemory, "pageMemory"));
   exports.Set("readPages", Napi::Function::New<ReadPages>(env, "readPages"));
-  exports.Set("preferHugePages", Napi::Function::New(env, PreferHugePages, "preferHugePages"));
+  exports.Set("collapsePages", Napi::Function::New(env, CollapsePages, "collapsePages"));
   exports.Set("dropPages", Napi::Function::New(env, DropPages, "dropPages"));
   DefineFileIo(env, exports);
   return exports;

@@ -1,6 +1,7 @@
 // HOT PATH: one Take and one Raise a batch of commands.
 #include "event-descriptor.h"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,8 @@
 namespace lunette {
 
 namespace {
+
+constexpr std::size_t kEventfdCounterWidth = 8;
 
 /** Take the pending signal. @returns 0, EAGAIN where there is none, or the errno of a descriptor that failed */
 int Take(int fd, std::size_t width) {
@@ -25,6 +28,12 @@ int Take(int fd, std::size_t width) {
 }
 
 }  // namespace
+
+EventDescriptor EventDescriptor::Create(Napi::Env env) {
+  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.IsOpen()) throw SyscallError(env, errno, "eventfd");
+  return EventDescriptor(std::move(fd), kEventfdCounterWidth);
+}
 
 EventDescriptor::EventDescriptor(UniqueFd fd, std::size_t width, std::string path)
     : fd_(std::move(fd)), width_(width), path_(std::move(path)) {}

@@ -19,6 +19,8 @@ namespace lunette {
 class EventDescriptor {
  public:
   EventDescriptor() = default;
+  /** A new eventfd. */
+  static EventDescriptor Create(Napi::Env env);
   /** @param path only names the file in an error */
   EventDescriptor(UniqueFd fd, std::size_t width, std::string path = {});
   ~EventDescriptor() { Close(); }

@@ -24,12 +24,6 @@ std::int64_t Size(Napi::Value value) {
   return Integer(value, {MemoryRegion::kName, "size"}, RegionMemory::kMinSize, kMaxSafeInteger);
 }
 
-EventDescriptor NewEvent(Napi::Env env) {
-  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd.IsOpen()) throw SyscallError(env, errno, "eventfd");
-  return EventDescriptor(std::move(fd), kEventfdCounterWidth);
-}
-
 UniqueFd Duplicate(Napi::Env env, int fd) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy.IsOpen()) throw SyscallError(env, errno, "fcntl");
@@ -76,8 +70,8 @@ void MemoryRegion::CreateNew(Napi::Env env, Napi::Value value) {
   if (!file_.IsOpen()) throw SyscallError(env, errno, "memfd_create");
   if (::ftruncate(file_.Get(), size) != 0) throw SyscallError(env, errno, "ftruncate");
   if (::fcntl(file_.Get(), F_ADD_SEALS, kSeals) != 0) throw SyscallError(env, errno, "fcntl");
-  wake_ = NewEvent(env);
-  doorbell_ = NewEvent(env);
+  wake_ = EventDescriptor::Create(env);
+  doorbell_ = EventDescriptor::Create(env);
   Map(env, size);
 }
 

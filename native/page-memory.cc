@@ -18,6 +18,38 @@ namespace {
 constexpr std::int64_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+/** MADV_COLLAPSE of Linux 6.1; Debian 12's headers lack it. */
+constexpr int kCollapse = 25;
+
+/** Has the kernel copy memory into huge pages, in a thread of libuv's: it takes some 10 ms for each. */
+class CollapseWorker : public Napi::AsyncWorker {
+ public:
+  CollapseWorker(Napi::Env env, Napi::ArrayBuffer memory)
+      : Napi::AsyncWorker(env, "collapsePages"),
+        memory_(Napi::Persistent(memory)),
+        data_(memory.Data()),
+        size_(memory.ByteLength()),
+        deferred_(Napi::Promise::Deferred::New(env)) {}
+
+  Napi::Promise Promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    // Else a page of it that is dropped and written again splits it for good.
+    ::madvise(data_, size_, MADV_HUGEPAGE);
+    collapsed_ = ::madvise(data_, size_, kCollapse) == 0;
+  }
+  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), collapsed_)); }
+
+ private:
+  /** Keeps the memory mapped. */
+  Napi::Reference<Napi::ArrayBuffer> memory_;
+  void* data_;
+  std::size_t size_;
+  bool collapsed_ = false;
+  Napi::Promise::Deferred deferred_;
+};
+
 /** Unmaps when the ArrayBuffer is gone. */
 struct Pages {
   void* data;
@@ -75,11 +107,15 @@ void ReadPages(const Napi::CallbackInfo& info) {
   std::memcpy(buffer.data, static_cast<std::uint8_t*>(memory) + static_cast<std::size_t>(offset), buffer.size);
 }
 
-Napi::Value PreferHugePages(const Napi::CallbackInfo& info) {
+Napi::Value CollapsePages(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(env, "preferHugePages: memory must be an ArrayBuffer");
-  auto memory = info[0].As<Napi::ArrayBuffer>();
-  return Napi::Boolean::New(env, ::madvise(memory.Data(), memory.ByteLength(), MADV_HUGEPAGE) == 0);
+  if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(env, "collapsePages: memory must be an ArrayBuffer");
+  auto worker = std::make_unique<CollapseWorker>(env, info[0].As<Napi::ArrayBuffer>());
+  const Napi::Promise promise = worker->Promise();
+  worker->Queue();
+  // It deletes itself.
+  worker.release();
+  return promise;
 }
 
 void DropPages(const Napi::CallbackInfo& info) {

@@ -9,7 +9,7 @@ namespace lunette {
 
 Napi::Value PageMemory(const Napi::CallbackInfo& info);
 void ReadPages(const Napi::CallbackInfo& info);
-Napi::Value PreferHugePages(const Napi::CallbackInfo& info);
+Napi::Value CollapsePages(const Napi::CallbackInfo& info);
 void DropPages(const Napi::CallbackInfo& info);
 
 }  // namespace lunette

@@ -15,5 +15,6 @@ export { flag, integer, size, text } from './handlers/options.js';
 export { formatSize, parseSize } from './handlers/size-text.js';
 export type { Option } from './handlers/options.js';
 export { Device } from './device/device.js';
-export type { DeviceOptions, DeviceState } from './device/device.js';
+export type { DeviceState } from './device/device.js';
+export type { DeviceOptions } from './device/device-options.js';
 export type { RingRegion } from './ring/region.js';

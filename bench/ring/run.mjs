@@ -40,8 +40,6 @@ const options = {
 
 const checks = { rounds: wholeFrom(1), seconds: aboveZero, spin: from(0), grep: regularExpression };
 
-const DISK_BYTES = 128 * 2 ** 20;
-
 /** Processes, started when a pass first needs them, and their disks filled. */
 class Contestants {
   #started = new Map();
@@ -54,13 +52,13 @@ class Contestants {
   }
 
   /** @returns {import('./native.mjs').Load} */
-  load({ storage, bytes, depth, reads }) {
+  load({ storage, bytes, depth, reads, diskBytes }) {
     return {
       depth,
       bytes,
       reads,
       fill: false,
-      diskBytes: DISK_BYTES,
+      diskBytes,
       stamps: storage !== 'null',
       milliseconds: this.#options.seconds * 1000,
       commands: 0,
@@ -73,21 +71,21 @@ class Contestants {
 
   async get(consumer, pass) {
     const asynchronous = consumer === 'lunette' && pass.asynchronous;
-    const key = `${consumer} ${pass.storage} ${asynchronous}`;
+    const { storage, diskBytes } = pass;
+    const key = `${consumer} ${storage} ${asynchronous} ${diskBytes}`;
     let contestant = this.#started.get(key);
     if (!contestant) {
-      const { storage } = pass;
       contestant = await Contestant.start({
         consumer,
         storage,
         asynchronous,
-        diskBytes: DISK_BYTES,
+        diskBytes,
         cpu: this.#options.cpus.consumer,
         ...(storage === 'file' && { path: this.#path, options: this.#options['file-options'] }),
       });
       this.#started.set(key, contestant);
       const fill = { ...this.load(pass), fill: true, bytes: 64 * 1024, depth: 8, milliseconds: 0 };
-      await contestant.run({ ...fill, commands: DISK_BYTES / fill.bytes });
+      await contestant.run({ ...fill, commands: diskBytes / fill.bytes });
     }
     return contestant;
   }
@@ -161,7 +159,7 @@ async function main(values, { build, save }) {
   const folder = mkdtempSync(join(values.directory, 'lunette-bench-'));
   const path = join(folder, 'disk.img');
   writeFileSync(path, '');
-  truncateSync(path, DISK_BYTES);
+  truncateSync(path, Math.max(...chosen.map(({ diskBytes }) => diskBytes)));
   const contestants = new Contestants({ ...values, cpus }, path);
   const results = [];
   say(`${machine()}\n\n${header}`);

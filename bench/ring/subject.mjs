@@ -14,6 +14,7 @@ import { native } from '../../dist/native/addon.js';
 import { mailbox } from '../../dist/ring/abi.js';
 import { JournalMemory } from '../../dist/ring/journal-memory.js';
 import { Journal } from '../../dist/ring/journal.js';
+import { threadRings } from '../../dist/ring/ring-group.js';
 import { NativeCalls } from './native-calls.mjs';
 import { loadNative } from './native.mjs';
 import { createRegion } from './region.mjs';
@@ -99,6 +100,7 @@ async function serve(region, folder) {
     loopMarks: new LoopWatch({ threshold: 1000, format: 'text', log }).marks,
     journal: openJournal(region, folder),
     freeKeptBuffer: () => undefined,
+    rings: threadRings(),
   });
   device.start();
 }

@@ -19,7 +19,7 @@ import { barOf } from '../support/plot.mjs';
 
 const usage = `  --rounds N      turns of each number of devices (default 5)
   --seconds N     length of one run (default 2)
-  --depth N       commands in flight in total, at least one for each device (default 64)
+  --depth N       commands in flight in total, at least one for each device; may be repeated (default 64 and 1024)
   --devices N     may be repeated (default 1, 4, 16 and 64)
   --isolation I   none, thread, process, or C for the minimal consumer; may be repeated (default: each)`;
 
@@ -33,7 +33,7 @@ const servedIn = [inThread, 'C', ...apart];
 const options = {
   rounds: { type: 'string', default: '5' },
   seconds: { type: 'string', default: '2' },
-  depth: { type: 'string', default: '64' },
+  depth: { type: 'string', multiple: true, default: ['64', '1024'] },
   devices: { type: 'string', multiple: true, default: ['1', '4', '16', '64'] },
   isolation: { type: 'string', multiple: true, default: servedIn },
 };
@@ -62,21 +62,34 @@ const load = {
   cpu: cpus.generator,
 };
 
-/** @param generator of all rings, in one thread: with many of them the producer is the same as with one */
-async function throughput(generator, name, devices, { seconds, depth }) {
+/**
+ * @param generator of all rings, in one thread: with many of them the producer is the same as with one
+ * @param depth in total
+ * @param cpuTime seconds that the consumer has used so far; told those of the generator, which may be in its process
+ */
+async function throughput(generator, name, devices, seconds, depth, cpuTime) {
   const run = (more) => generator.run({ ...load, ...more });
-  // The first command of a device gets a unit attention.
-  await run({ depth: 1, milliseconds: 0, commands: 1 });
   const each = Math.max(1, Math.floor(depth / devices));
   await run({ depth: each, milliseconds: 500, commands: 0 });
-  return async () => {
-    const outcome = await run({ depth: each, milliseconds: seconds * 1000, commands: 0 });
-    const { errors, mismatches, stalled, commands } = outcome;
-    if (errors + mismatches > 0 || stalled) {
-      throw new Error(`${devices} devices, ${name}: ${JSON.stringify(outcome)}`);
-    }
-    return { commands, iops: commands / outcome.seconds, p99: outcome.p99, generatorCpu: outcome.cpuSeconds };
-  };
+  const before = cpuTime(0);
+  const outcome = await run({ depth: each, milliseconds: seconds * 1000, commands: 0 });
+  const { errors, mismatches, stalled, commands } = outcome;
+  if (errors + mismatches > 0 || stalled) {
+    throw new Error(`${devices} devices, ${name}: ${JSON.stringify(outcome)}`);
+  }
+  const cpu = cpuTime(outcome.cpuSeconds) - before;
+  return { depth, iops: commands / outcome.seconds, p99: outcome.p99, cpuPerMillion: (cpu / commands) * 1e6 };
+}
+
+/** @returns what came of each depth */
+async function throughputs(generator, name, devices, { seconds, depth: depths }, cpuTime) {
+  // The first command of a device gets a unit attention.
+  await generator.run({ ...load, depth: 1, milliseconds: 0, commands: 1 });
+  const loads = [];
+  for (const depth of depths) {
+    loads.push(await throughput(generator, name, devices, seconds, depth, cpuTime));
+  }
+  return loads;
 }
 
 /** One daemon, from its start to its end. */
@@ -90,18 +103,8 @@ async function measureDaemon(isolation, devices, options) {
     // Its main thread, where all devices are: threads and processes go where there is room.
     if (isolation === 'none') loadNative().pin(cpus.consumer, daemon.pid);
     const memory = daemon.residentMemory();
-    const run = await throughput(kernel.group, isolation, devices, options);
-    const cpu = daemon.cpuTime();
-    const { commands, iops, p99 } = await run();
-    const cpuTime = daemon.cpuTime() - cpu;
-    return {
-      ready,
-      memory,
-      busyMemory: daemon.residentMemory(),
-      iops,
-      p99,
-      cpuPerMillion: (cpuTime / commands) * 1e6,
-    };
+    const loads = await throughputs(kernel.group, isolation, devices, options, () => daemon.cpuTime());
+    return { ready, memory, busyMemory: daemon.residentMemory(), loads };
   } finally {
     await daemon.stop();
     kernel.close();
@@ -115,11 +118,12 @@ async function measureMinimal(devices, options) {
   const rings = regions.map(({ descriptors }) => descriptors);
   const consumer = new Consumer(rings, { storage: 'null', diskBytes: DISK_BYTES, cpu: cpus.consumer });
   try {
-    const run = await throughput(new GeneratorGroup(rings), 'the minimal consumer', devices, options);
-    const before = process.cpuUsage();
-    const { commands, iops, p99, generatorCpu } = await run();
-    const { user, system } = process.cpuUsage(before);
-    return { iops, p99, cpuPerMillion: (user + system) / commands - (generatorCpu / commands) * 1e6 };
+    const cpuTime = (generator) => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6 - generator;
+    };
+    const generators = new GeneratorGroup(rings);
+    return { loads: await throughputs(generators, 'the minimal consumer', devices, options, cpuTime) };
   } finally {
     consumer.close();
     for (const region of regions) region.close();
@@ -137,37 +141,46 @@ function versionTime() {
   return performance.now() - start;
 }
 
-/** @param runs of one isolation, by number of devices */
-function summarize(isolation, counts, runs) {
+/** @param runs of one isolation, by number of devices. @returns a row for each depth and number of devices */
+function summarize(isolation, counts, depths, runs) {
   const least = counts[0];
   const of = (devices, name) => runs.get(devices).map((run) => run[name]);
   const middle = (devices, name) => {
     const figures = of(devices, name);
     return figures[0] === undefined ? undefined : median(figures);
   };
-  return counts.map((devices) => {
-    const byRound = ratios(of(devices, 'iops'), of(least, 'iops'));
-    const more = of(devices, 'memory').map((bytes, round) => bytes - of(least, 'memory')[round]);
-    return {
-      isolation,
-      devices,
-      iops: median(of(devices, 'iops')),
-      ratio: median(byRound),
-      ratios: byRound,
-      spread: spread(byRound),
-      p99: median(of(devices, 'p99')),
-      cpuPerMillion: median(of(devices, 'cpuPerMillion')),
-      memory: middle(devices, 'memory'),
-      busyMemory: middle(devices, 'busyMemory'),
-      memoryEachMore: devices === least || isolation === 'C' ? undefined : median(more) / (devices - least),
-      ready: middle(devices, 'ready'),
-    };
+  return depths.flatMap((depth, index) => {
+    const under = (devices, name) => runs.get(devices).map(({ loads }) => loads[index][name]);
+    return counts.map((devices) => {
+      const byRound = ratios(under(devices, 'iops'), under(least, 'iops'));
+      const more = of(devices, 'memory').map((bytes, round) => bytes - of(least, 'memory')[round]);
+      return {
+        isolation,
+        devices,
+        depth,
+        iops: median(under(devices, 'iops')),
+        ratio: median(byRound),
+        ratios: byRound,
+        spread: spread(byRound),
+        p99: median(under(devices, 'p99')),
+        cpuPerMillion: median(under(devices, 'cpuPerMillion')),
+        // What does not depend on the depth is told once.
+        ...(index === 0 && {
+          memory: middle(devices, 'memory'),
+          busyMemory: middle(devices, 'busyMemory'),
+          memoryEachMore:
+            devices === least || isolation === 'C' ? undefined : median(more) / (devices - least),
+          ready: middle(devices, 'ready'),
+        }),
+      };
+    });
   });
 }
 
 const columns = [
   'served in',
   'devices',
+  'in flight',
   'IOPS',
   'ratio (spread)',
   'p99 µs',
@@ -190,6 +203,7 @@ function row(one) {
   const cells = [
     names[one.isolation],
     one.devices,
+    one.depth,
     Math.round(one.iops),
     `${one.ratio.toFixed(2)} (${Math.round(one.spread * 100)} %)`,
     Math.round(one.p99),
@@ -208,7 +222,8 @@ const THROUGHPUT_GOAL = 0.9;
 const memoryGoals = { none: 0.5, thread: 8 };
 
 function charts(rows) {
-  const name = ({ isolation, devices }) => `${names[isolation]}, ${devices} devices`;
+  const name = ({ isolation, devices, depth }) =>
+    `${names[isolation]}, ${devices} devices, ${depth} in flight`;
   const least = Math.min(...rows.map(({ devices }) => devices));
   const more = rows.filter(({ devices }) => devices > least);
   const throughput = more.map((one) =>
@@ -220,7 +235,7 @@ function charts(rows) {
   const memory = more
     .filter(({ memoryEachMore }) => memoryEachMore !== undefined)
     .map((one) => ({
-      name: name(one),
+      name: `${names[one.isolation]}, ${one.devices} devices`,
       value: one.memoryEachMore / MIB,
       goal: memoryGoals[one.isolation],
     }));
@@ -241,7 +256,7 @@ async function main(values, { build, save }) {
   build();
   buildNative();
   const version = median(Array.from({ length: 2 * rounds + 1 }, versionTime));
-  say(`${machine()}; null handler, 4 KiB reads, ${depth} commands in flight in total`);
+  say(`${machine()}; null handler, 4 KiB reads, ${depth.join(' and ')} commands in flight in total`);
   say(`lunette --version: ${version.toFixed(0)} ms\n`);
   say(`| ${columns.join(' | ')} |\n| --- |${' ---: |'.repeat(columns.length - 1)}`);
   const rows = [];
@@ -252,7 +267,7 @@ async function main(values, { build, save }) {
         runs.get(devices).push(await measure(isolation, devices, { seconds, depth }));
       }
     }
-    const summary = summarize(isolation, counts, runs);
+    const summary = summarize(isolation, counts, depth, runs);
     rows.push(...summary);
     for (const one of summary) say(row(one));
   }

@@ -5,14 +5,22 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The distance of the extremes, as a part of the median. @param {readonly number[]} numbers at least one */
+/**
+ * The distance of the extremes, as a part of the median; undefined where that is 0 and they are not.
+ * @param {readonly number[]} numbers at least one
+ */
 export function spread(numbers) {
   const distance = Math.max(...numbers) - Math.min(...numbers);
-  return distance === 0 ? 0 : distance / median(numbers);
+  if (distance === 0) return 0;
+  const middle = median(numbers);
+  return middle === 0 ? undefined : distance / middle;
 }
 
 /** As it stands in a table. @param {readonly number[]} numbers at least one */
-export const spreadText = (numbers) => `${Math.round(spread(numbers) * 100)} %`;
+export function spreadText(numbers) {
+  const part = spread(numbers);
+  return part === undefined ? `to ${Math.max(...numbers).toPrecision(2)}` : `${Math.round(part * 100)} %`;
+}
 
 /**
  * Round by round: what disturbed the machine in one round disturbed both.

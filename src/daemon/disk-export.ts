@@ -14,7 +14,8 @@ import { TargetPortGroups } from '../scsi/target-port-groups.js';
 import type { CommandObserver } from '../iscsi/command-observer.js';
 import type { IscsiTarget } from '../iscsi/iscsi-target.js';
 import { iscsiUrl } from './iscsi-settings.js';
-import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
+import type { LogicalUnitOptions } from '../scsi/logical-unit-options.js';
+import { LogicalUnit } from '../scsi/logical-unit.js';
 
 export interface DiskExportOptions extends DiskProperties {
   /** `HANDLER/CFGSTRING`, as TCMU has it; `HANDLER` alone where it needs no options. */

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceJournal } from '../device/device.js';
+import type { DeviceJournal } from '../device/device-options.js';
 import { native } from '../native/addon.js';
 import { mailbox } from '../ring/abi.js';
 import { JournalMemory } from '../ring/journal-memory.js';

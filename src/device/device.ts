@@ -1,72 +1,26 @@
 import type { Disk, HandlerLog } from '../handlers/contract.js';
 import { additionalSense, senseKey } from '../handlers/contract.js';
-import { CommandRing, type RingListener } from '../ring/command-ring.js';
-import type { Journal } from '../ring/journal.js';
+import { CommandRing } from '../ring/command-ring.js';
+import type { RingListener } from '../ring/ring-listener.js';
 import type { RingError } from '../ring/ring-error.js';
 import type { RecoveryOutcome } from '../ring/resumption.js';
 import type { RingCommand } from '../ring/ring-command.js';
-import type { RingGroup } from '../ring/ring-group.js';
-import type { RingRegion } from '../ring/region.js';
 import type { Nexus } from '../scsi/command.js';
 import { describeFailure } from '../scsi/errno.js';
-import { LogicalUnit, type LogicalUnitOptions } from '../scsi/logical-unit.js';
+import { LogicalUnit } from '../scsi/logical-unit.js';
 import { encodeSense } from '../scsi/sense-data.js';
 import { scsiStatus } from '../scsi/status.js';
 import { checkedDisk } from './checked-disk.js';
-import { CommandBudget, type BudgetActions, type TimeoutPolicy } from './command-budget.js';
+import { CommandBudget, type BudgetActions } from './command-budget.js';
 import { Idempotence } from './idempotence.js';
 import { CommandTrace, type TraceListener } from './command-trace.js';
-import type { LoopMarks } from './loop-marks.js';
 import { endsWithin } from './patience.js';
+import type { DeviceOptions } from './device-options.js';
 import type { DiskOpener } from './disk-opener.js';
 import { DiskReplacement, type Replaced, type ReplaceOptions } from './reload.js';
 import { Steps } from './steps.js';
 import { DeviceStatistics } from './statistics.js';
 import { VerbTrace } from './verb-trace.js';
-
-export interface DeviceOptions {
-  /** Names the device in logs: `user_0/disk1`. */
-  readonly name: string;
-  readonly region: RingRegion;
-  /** The rings of the same thread, which share their wake-ups. Default: this one shares with none. */
-  readonly rings?: RingGroup;
-  readonly disk: Disk;
-  /** Opens `disk` again, should another that was to replace it fail to open. */
-  readonly reopen?: DiskOpener;
-  readonly log: HandlerLog;
-  /** Identity and limits of the logical unit. */
-  readonly unit?: LogicalUnitOptions;
-  /** Milliseconds a command may take before it is aborted and answered; 0 waits for ever. Default 25 000. */
-  readonly commandTimeout?: number;
-  /** What becomes of it then. Default `fail`. */
-  readonly onTimeout?: TimeoutPolicy;
-  /** Start what serves the device anew (policy `restart`); without it such a command is answered for. */
-  readonly restart?: (reason: string) => void;
-  /** Know where verbs wait, to report those that take too long with their stack. Default false: it costs time. */
-  readonly traceVerbs?: boolean;
-  /** Told which command is being run, to name what blocks the event loop. */
-  readonly loopMarks?: LoopMarks;
-  /** Give the handler private copies of all data, so that a late use of a buffer fails at once. */
-  readonly checkedBuffers?: boolean;
-  /** Release a buffer kept past its command's completion (configfs action/free_kept_buf). */
-  readonly freeKeptBuffer?: (commandId: number) => void;
-  /** Whether the kernel has removed the device: nothing can be waited for any more then, and that is no fault. */
-  readonly isRemoved?: () => boolean;
-  /** The ring cannot be trusted any more; the device serves nothing until it is opened anew. */
-  readonly onBroken?: (error: RingError) => void;
-  /** It will not be asked for anything that concerns the kernel any more. */
-  readonly onClosed?: () => void;
-  /** Lets a later process go on with the commands that this one leaves unfinished when it dies. */
-  readonly journal?: DeviceJournal;
-}
-
-export interface DeviceJournal {
-  readonly journal: Journal;
-  /** Empty the ring: initiators send again what was on it (configfs action/reset_ring). */
-  readonly resetRing: () => void;
-  /** Unmap it. */
-  readonly close: () => void;
-}
 
 export type DeviceState = 'new' | 'serving' | 'paused' | 'broken' | 'closing' | 'closed';
 

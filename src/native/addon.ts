@@ -203,16 +203,23 @@ export interface NativeBinding {
   /** The monotonic clock: read() puts it into `time`, one double, in milliseconds since some time in the past. */
   openClock(): { readonly time: ArrayBuffer; readonly read: () => void };
   /**
+   * What setImmediate() does, without the garbage: each call of the function it returns has `callback` called in a later
+   * turn of this thread's event loop, after a look at everything else that is ready; several calls may come to one. It
+   * does not keep the loop alive, and lives as long as the thread.
+   */
+  openTurn(callback: () => void): () => void;
+  /**
    * Anonymous memory of its own: zeroes, aligned to 2 MiB, and taken from the machine page by page as it is written.
    */
   pageMemory(size: number): ArrayBuffer;
   /** Fill `buffer` with what `memory` has from `offset` on, bytes. Cheaper than a view of every place that is read. */
   readonly readPages: (memory: ArrayBuffer, offset: number, buffer: Uint8Array) => void;
   /**
-   * Let the kernel put the memory into huge pages when it finds the time (madvise(2) MADV_HUGEPAGE).
-   * @returns whether it has any
+   * Have the kernel copy the memory into huge pages (madvise(2) MADV_COLLAPSE, Linux 6.1), in one of libuv's threads.
+   * It may be used meanwhile. Never rejects.
+   * @returns whether there are any
    */
-  preferHugePages(memory: ArrayBuffer): boolean;
+  collapsePages(memory: ArrayBuffer): Promise<boolean>;
   /**
    * Give pages of pageMemory() back to the machine: they read as zeroes again.
    * @param offset and length bytes, multiples of 4096

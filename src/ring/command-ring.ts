@@ -1,46 +1,17 @@
 // HOT PATH: drain() and finish() run for every command; they allocate nothing but views that are new.
-import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr, userFlag } from './abi.js';
+import { header, mailbox, mailboxFlag, op, OP_ALIGN, OP_MASK, tmr } from './abi.js';
 import { commandIdAt, EntryParser, uint16At } from './entry-parser.js';
-import { EntryQueue } from './entry-queue.js';
-import type { Journal, SavedEntry } from './journal.js';
+import type { Journal } from './journal.js';
 import { readMailbox } from './mailbox.js';
 import { recover } from './recovery.js';
 import type { RingRegion } from './region.js';
-import { writeResponse } from './response-writer.js';
-import type { RecoveryOutcome, Resumption } from './resumption.js';
+import type { Resumption } from './resumption.js';
 import { RingCommand, type CommandOwner } from './ring-command.js';
 import { badEntry, badMailbox, RingError } from './ring-error.js';
 import { RingGroup, type GroupedRing } from './ring-group.js';
-
-/** What a ring's owner is told; every call comes from the event loop's turn that found it. */
-export interface RingListener {
-  /** A command. Its complete() may be called before this returns, or at any time later. */
-  onCommand(command: RingCommand): void;
-  /**
-   * A task management function (attribute tmr_notification): these commands were aborted towards the
-   * initiator. They still have to be completed.
-   * @param type one of `tmrType`
-   */
-  onTaskManagement?(type: number, commandIds: readonly number[]): void;
-  /**
-   * A command is being answered, in its handler's stead too; called before anything of it is used again. Must not
-   * throw.
-   */
-  onAnswer?(command: RingCommand, status: number, sense: Uint8Array | undefined): void;
-  /** Nothing more comes. Called once. */
-  onBroken(error: RingError): void;
-  /** The handler needs the buffer of a command that was completed no more. Without it handlers cannot hold any. */
-  readonly onRelease?: (commandId: number) => void;
-  /** The verb of a command that had been answered with expire() is done with its buffer. */
-  onLateCompletion?(command: RingCommand): void;
-  /**
-   * A command that must not run twice, and had begun to when its consumer was lost: it is to be completed with an
-   * error. Default: CHECK CONDITION without sense data.
-   */
-  onInterrupted?(command: RingCommand): void;
-  /** Of a ring with a journal, from start(), before the first command. */
-  onRecovery?(outcome: RecoveryOutcome): void;
-}
+import type { RingListener } from './ring-listener.js';
+import { RingTail } from './ring-tail.js';
+import type { SavedEntry } from './saved-entries.js';
 
 const CHECK_CONDITION = 0x02;
 
@@ -70,20 +41,17 @@ export class CommandRing implements CommandOwner, GroupedRing {
   readonly #parser: EntryParser;
   readonly #resumption: Resumption | undefined;
   readonly #journal: Journal | undefined;
-  readonly #flags: number;
   readonly #mailbox: Uint32Array;
   readonly #fetched: Uint32Array;
   readonly #ringOffset: number;
   readonly #ringSize: number;
-  /** The entries from #tail to #next. */
-  readonly #entries = new EntryQueue();
   readonly #pool: RingCommand[] = [];
   readonly #running: (RingCommand | undefined)[] = [];
   readonly #idleWaiters: (() => void)[] = [];
   /** Byte offset in the ring of the next entry to fetch. */
   #next: number;
-  /** Byte offset of the first entry that holds no response yet. */
-  #tail: number;
+  /** What was fetched and is not answered. */
+  readonly #tail: RingTail;
   /** The tail as the kernel knows it. */
   #published: number;
   #inFlight = 0;
@@ -117,11 +85,12 @@ export class CommandRing implements CommandOwner, GroupedRing {
     this.#words = region.views?.words ?? new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
 
     const { flags, ringOffset, ringSize, tail } = readMailbox(this.#bytes, this.#words);
-    this.#flags = flags;
     if ((flags & mailboxFlag.keepBuffer) !== 0) this.releaseBuffer = listener.onRelease;
     this.#ringOffset = ringOffset;
     this.#ringSize = ringSize;
-    this.#next = this.#tail = this.#published = tail;
+    this.#next = this.#published = tail;
+    const place = { bytes: this.#bytes, words: this.#words, ringOffset, ringSize };
+    this.#tail = new RingTail(place, flags, tail, this.#journal, this.#running);
     this.#parser = new EntryParser(region, this.#ringOffset, this.#ringSize);
   }
 
@@ -243,22 +212,21 @@ export class CommandRing implements CommandOwner, GroupedRing {
     switch (word & OP_MASK) {
       case op.command: {
         if (this.#resumed && this.#journal?.isFinished(start)) break;
-        const result = this.#parse(at, length);
-        if (result instanceof RingError) return this.#break(result);
-        command = result;
+        command = this.#parse(at, length);
+        if (command === undefined) return;
         break;
       }
       case op.taskManagement:
         if (!this.#taskManagement(at, length)) return;
         break;
       default:
-        // PAD, or an op that #skipToCommand answers when the tail gets there.
+        // PAD, or an op that is marked when the tail gets there.
         break;
     }
-    this.#entries.push(word);
+    this.#tail.push(word);
     this.#next = (start + length) % this.#ringSize;
     if (!command) {
-      if (this.#inFlight === 0) this.#skipToCommand();
+      if (this.#inFlight === 0) this.#tail.skipToCommand();
     } else if (this.#resumed) this.#resumed.push(command);
     else this.#handOver(command);
   }
@@ -286,14 +254,16 @@ export class CommandRing implements CommandOwner, GroupedRing {
       } catch (error) {
         return this.#break(new RingError('REGION_FAILED', (error as Error).message, { cause: error }));
       }
-      this.#next = this.#tail = this.#published = this.#words[tail >> 2];
+      this.#next = this.#published = this.#words[tail >> 2];
+      this.#tail.moveTo(this.#next);
     }
-    journal.format(this.#tail);
+    journal.format(this.#next);
     this.#listener.onRecovery?.(recovery.kind === 'fresh' ? recovery : { ...recovery, kind: 'reset' });
   }
 
   #resumeFrom(journal: Journal, tail: number, head: number, saved: readonly SavedEntry[]): void {
-    this.#tail = this.#next = tail;
+    this.#next = tail;
+    this.#tail.moveTo(tail);
     // Also where the kernel has it: it may not have been told to look.
     this.#tellTail();
     const resumed = (this.#resumed = saved.map((entry) => this.#parseSaved(journal, entry)));
@@ -322,31 +292,35 @@ export class CommandRing implements CommandOwner, GroupedRing {
 
   #parseSaved(journal: Journal, { at, length, position, chunk }: SavedEntry): RingCommand {
     const command = new RingCommand(this);
-    const { savedBytes, savedWords } = journal;
-    command.reset(commandIdAt(savedBytes, at));
+    const { bytes, words } = journal.saved;
+    command.reset(commandIdAt(bytes, at));
     command.position = -1;
     command.savedAt = chunk;
-    const error = this.#parser.parse(command, savedBytes, savedWords, at, length, position);
+    const error = this.#parser.parse(command, bytes, words, at, length, position);
     if (error) this.#break(error);
     this.#running[command.id] = command;
     this.#inFlight++;
     return command;
   }
 
-  #parse(at: number, length: number): RingCommand | RingError {
+  /** @returns undefined where the entry is bad, and the ring broken by now */
+  #parse(at: number, length: number): RingCommand | undefined {
     const position = at - this.#ringOffset;
     const id = commandIdAt(this.#bytes, at);
     if (id === 0 || this.#running[id]) {
-      return badEntry(
-        `the entry at ${position} has command id ${id}, which ${id === 0 ? 'is none' : 'runs already'}`,
-      );
+      const what = id === 0 ? 'is none' : 'runs already';
+      this.#break(badEntry(`the entry at ${position} has command id ${id}, which ${what}`));
+      return undefined;
     }
     const command = this.#pool.pop() ?? new RingCommand(this);
     command.reset(id);
     command.position = position;
     command.savedAt = -1;
     const error = this.#parser.parse(command, this.#bytes, this.#words, at, length, position);
-    if (error) return error;
+    if (error) {
+      this.#break(error);
+      return undefined;
+    }
     this.#running[id] = command;
     this.#inFlight++;
     return command;
@@ -379,40 +353,13 @@ export class CommandRing implements CommandOwner, GroupedRing {
     this.#inFlight--;
     if (expired) this.#late++;
     else command.state = 'free';
-    if (!this.#broken && this.#state !== 'closed' && this.#skipToCommand()) {
-      const slot = this.#tail;
-      const at = this.#ringOffset + slot;
-      const journal = this.#journal;
-      let flags = 0;
-      if (readLength !== undefined && (this.#flags & mailboxFlag.readLength) !== 0) {
-        flags |= userFlag.readLength;
-      }
-      command.keptBuffer = keepBuffer && (this.#flags & mailboxFlag.keepBuffer) !== 0;
-      if (command.keptBuffer) flags |= userFlag.keepBuffer;
+    if (!this.#broken && this.#state !== 'closed') {
+      this.#tail.answer(command, status, sense, readLength, keepBuffer);
       if (command.keptBuffer && !expired) command.context.kept(command.id);
-      if (journal) {
-        if (command.position !== slot) this.#saveOwner(journal, at);
-        journal.record(slot, command, flags, status, sense, readLength ?? 0);
-      }
-      writeResponse(this.#bytes, this.#words, at, command.id, flags, status, sense, readLength ?? 0);
-      this.#advanceTail();
-      if (journal) {
-        journal.commit(this.#tail);
-        journal.settle(command, slot);
-      }
-      this.#skipToCommand();
     }
     this.#unpublished += command.transferLength;
     if (!expired) this.#pool.push(command);
     this.#finished();
-  }
-
-  /** Before the entry at the tail is overwritten with a response that is not its own command's. */
-  #saveOwner(journal: Journal, at: number): void {
-    const owner = this.#running[commandIdAt(this.#bytes, at)];
-    // The kernel uses an id again once it is answered: only the position tells whose entry it is.
-    if (owner?.position !== this.#tail) return;
-    journal.save(owner, this.#words, at, (this.#entries.first & ~OP_MASK) >>> 0);
   }
 
   #finished(): void {
@@ -438,49 +385,24 @@ export class CommandRing implements CommandOwner, GroupedRing {
     this.#pool.push(command);
   }
 
-  /**
-   * Move the tail over fetched entries that take no response: PAD and TMR, and those of an unknown op, which are
-   * marked. @returns whether it stands at a command's entry
-   */
-  #skipToCommand(): boolean {
-    const from = this.#tail;
-    while (!this.#entries.isEmpty) {
-      const operation = this.#entries.first & OP_MASK;
-      if (operation === op.command) {
-        if (this.#tail !== from) this.#journal?.skip(this.#tail);
-        return true;
-      }
-      if (operation !== op.pad && operation !== op.taskManagement) {
-        this.#bytes[this.#ringOffset + this.#tail + header.userFlags] |= userFlag.unknownOp;
-      }
-      this.#advanceTail();
-    }
-    if (this.#tail !== from) this.#journal?.skip(this.#tail);
-    return false;
-  }
-
-  #advanceTail(): void {
-    const length = (this.#entries.shift() & ~OP_MASK) >>> 0;
-    this.#tail = (this.#tail + length) % this.#ringSize;
-  }
-
   #publish(): void {
     if (this.#scheduled !== undefined) {
       clearImmediate(this.#scheduled);
       this.#scheduled = undefined;
     }
     this.#unpublished = 0;
-    if (this.#tail === this.#published || this.#broken || this.#state === 'closed') return;
+    if (this.#tail.position === this.#published || this.#broken || this.#state === 'closed') return;
     this.#tellTail();
   }
 
   #tellTail(): void {
+    const tail = this.#tail.position;
     try {
-      this.#journal?.publish(this.#published, this.#tail);
-      this.#published = this.#tail;
-      if (this.#region.publish) this.#region.publish(this.#tail);
+      this.#journal?.publish(this.#published, tail);
+      this.#published = tail;
+      if (this.#region.publish) this.#region.publish(tail);
       else {
-        this.#region.storeTail(this.#tail);
+        this.#region.storeTail(tail);
         this.#region.kick();
       }
     } catch (error) {

@@ -1,37 +1,12 @@
 // HOT PATH: record() and commit() run for every command; they allocate nothing.
-import { COMMAND_ENTRY_MIN, OP_ALIGN, response } from './abi.js';
+import { OP_ALIGN, response } from './abi.js';
 import type { JournalMemory } from './journal-memory.js';
-import {
-  CHUNK,
-  MAGIC,
-  mark,
-  MARKS_SHIFT,
-  MAX_IDENTITY,
-  NONE,
-  PLAIN,
-  SECOND,
-  redo,
-  saved,
-  word,
-} from './journal-layout.js';
+import { MAGIC, mark, MARKS_SHIFT, MAX_IDENTITY, NONE, PLAIN, SECOND, redo, word } from './journal-layout.js';
 import type { RingCommand } from './ring-command.js';
+import { isPosition, SavedEntries } from './saved-entries.js';
 
 /** Bytes for saved entries, unless told otherwise: a few thousand commands that others have overtaken. */
 const SAVED_BYTES = 2 * 1024 * 1024;
-
-const WORDS_A_CHUNK = CHUNK / 4;
-
-/** An entry that was overwritten while its command was unfinished. */
-export interface SavedEntry {
-  readonly chunk: number;
-  readonly sequence: number;
-  /** Where it was in the ring. */
-  readonly position: number;
-  /** Where its copy is in the journal's memory, bytes. */
-  readonly at: number;
-  /** Bytes. */
-  readonly length: number;
-}
 
 /** The response that was being written when the journal was written last. */
 export interface Redo {
@@ -66,17 +41,11 @@ export class Journal {
   readonly #words: Int32Array;
   readonly #identity: string;
   readonly #ringSize: number;
-  readonly #chunks: number;
-  /** First word of the marks, of the directory of saved entries, and of those. */
+  /** First word of the marks, and of what comes after them. */
   readonly #marks = word.headerSize;
-  readonly #directory: number;
-  readonly #area: number;
-  /** Not 0 for chunks in use. */
-  readonly #used: Uint8Array;
-  #nextChunk = 0;
-  #sequence = 0;
-  /** Commands whose entries found no room. */
-  #unsaved = 0;
+  readonly #marksEnd: number;
+  /** Entries that were overwritten while their commands were unfinished. */
+  readonly saved: SavedEntries;
 
   /**
    * @param identity what the ring is: a journal of another one is not used. At most 508 bytes count
@@ -91,10 +60,8 @@ export class Journal {
     this.#words = memory.words;
     this.#ringSize = ringSize;
     this.#identity = identity;
-    this.#chunks = Math.floor(savedBytes / CHUNK);
-    this.#directory = this.#marks + marksWords(ringSize);
-    this.#area = this.#directory + this.#chunks;
-    this.#used = new Uint8Array(this.#chunks);
+    this.#marksEnd = this.#marks + marksWords(ringSize);
+    this.saved = new SavedEntries(memory, this.#marksEnd, savedBytes);
   }
 
   /**
@@ -102,8 +69,7 @@ export class Journal {
    * @param savedBytes bytes for entries that are overwritten before their commands are finished
    */
   static bytesFor(ringSize: number, savedBytes = SAVED_BYTES): number {
-    const chunks = Math.floor(savedBytes / CHUNK);
-    return 4 * (word.headerSize + marksWords(ringSize) + chunks + chunks * WORDS_A_CHUNK);
+    return 4 * (word.headerSize + marksWords(ringSize) + SavedEntries.wordsFor(savedBytes));
   }
 
   /** Begin anew, for a ring on which nothing is unfinished but what lies between `tail` and the head, untouched. */
@@ -116,17 +82,16 @@ export class Journal {
       memory.bytes[4 * (word.identity + 1) + index] = identity[index];
     }
     this.#words[word.ringSize] = this.#ringSize;
-    this.#words[word.chunks] = this.#chunks;
-    for (let index = this.#marks; index < this.#area; index++) {
+    this.#words[word.chunks] = this.saved.chunks;
+    for (let index = this.#marks; index < this.#marksEnd; index++) {
       if (this.#words[index] !== 0) this.#words[index] = 0;
     }
+    this.saved.clear();
     this.#words[word.incomplete] = 0;
     this.#words[word.tail] = tail;
     this.#words[word.published] = this.#words[word.publishedBefore] = tail;
     this.#words[word.slot] = NONE;
     memory.store(word.magic, MAGIC);
-    this.#used.fill(0);
-    this.#unsaved = 0;
   }
 
   /** @returns why it is not this ring's journal; undefined where it is */
@@ -140,7 +105,7 @@ export class Journal {
     if (words[word.identity] !== identity.length || !identity.every(same)) {
       return 'the journal is of another device, or of another boot';
     }
-    if (words[word.ringSize] !== this.#ringSize || words[word.chunks] !== this.#chunks) {
+    if (words[word.ringSize] !== this.#ringSize || words[word.chunks] !== this.saved.chunks) {
       return 'the journal is of a ring of another size';
     }
     return undefined;
@@ -151,14 +116,14 @@ export class Journal {
    * do exist may be wrong all the same.
    */
   get isDamaged(): boolean {
-    return !this.#isRedoSound() || !this.#areSavedSound();
+    return !this.#isRedoSound() || !this.saved.areSound(this.#ringSize);
   }
 
   #isRedoSound(): boolean {
     const words = this.#words;
     const slot = words[word.slot];
     if (slot === NONE) return true;
-    if (!this.#isPosition(slot & ~(PLAIN | SECOND))) return false;
+    if (!isPosition(slot & ~(PLAIN | SECOND), this.#ringSize)) return false;
     if ((slot & PLAIN) !== 0) return true;
     const body = slot & SECOND ? word.secondRedo : word.redo;
     const senseLength = words[body + redo.senseLength];
@@ -168,25 +133,9 @@ export class Journal {
       senseLength >= NONE &&
       senseLength <= response.senseSize &&
       chunk >= NONE &&
-      chunk < this.#chunks &&
-      (position === NONE || this.#isPosition(position))
+      chunk < this.saved.chunks &&
+      (position === NONE || isPosition(position, this.#ringSize))
     );
-  }
-
-  #areSavedSound(): boolean {
-    for (let chunk = 0; chunk < this.#chunks; chunk++) {
-      if (this.#words[this.#directory + chunk] === 0) continue;
-      const record = this.#area + chunk * WORDS_A_CHUNK;
-      const length = this.#words[record + saved.length];
-      const fits = length >= COMMAND_ENTRY_MIN && chunk + chunksFor(length) <= this.#chunks;
-      if (!fits || length > this.#ringSize || !this.#isPosition(this.#words[record + saved.position]))
-        return false;
-    }
-    return true;
-  }
-
-  #isPosition(position: number): boolean {
-    return position >= 0 && position < this.#ringSize && position % OP_ALIGN === 0;
   }
 
   get tail(): number {
@@ -211,14 +160,12 @@ export class Journal {
   /** This command is about to run, and must not run twice. */
   markStarted({ position, savedAt }: RingCommand): void {
     if (position !== NONE) this.#setMark(position, mark.started);
-    else if (savedAt !== NONE) {
-      this.#memory.store(this.#area + savedAt * WORDS_A_CHUNK + saved.started, 1);
-    }
+    else this.saved.markStarted(savedAt);
   }
 
   isStarted({ position, savedAt }: RingCommand): boolean {
     if (position !== NONE) return (this.#marksAt(position) & mark.started) !== 0;
-    return savedAt !== NONE && this.#words[this.#area + savedAt * WORDS_A_CHUNK + saved.started] !== 0;
+    return this.saved.isStarted(savedAt);
   }
 
   /** Whether the command of the entry at this position, between tail and head, has its response elsewhere. */
@@ -233,22 +180,7 @@ export class Journal {
    * @param length of the entry, bytes
    */
   save(command: RingCommand, ring: Uint32Array, at: number, length: number): void {
-    const chunk = this.#allocate(length);
-    const started = this.isStarted(command);
-    if (chunk === NONE) {
-      this.#unsaved++;
-      this.#memory.store(word.incomplete, 1);
-    } else {
-      const words = this.#words;
-      const record = this.#area + chunk * WORDS_A_CHUNK;
-      words[record + saved.position] = command.position;
-      words[record + saved.length] = length;
-      words[record + saved.started] = started ? 1 : 0;
-      const copy = record + saved.headerSize;
-      for (let index = 0; index < length >> 2; index++) words[copy + index] = ring[(at >> 2) + index];
-      this.#sequence = (this.#sequence + 1) & 0x7fffffff || 1;
-      this.#memory.store(this.#directory + chunk, this.#sequence);
-    }
+    const chunk = this.saved.save(command.position, this.isStarted(command), ring, at, length);
     command.position = NONE;
     command.savedAt = chunk;
   }
@@ -279,7 +211,7 @@ export class Journal {
     words[body + redo.position] = position;
     const chunk = position === NONE ? command.savedAt : NONE;
     words[body + redo.chunk] = chunk;
-    words[body + redo.sequence] = chunk === NONE ? 0 : words[this.#directory + chunk];
+    words[body + redo.sequence] = chunk === NONE ? 0 : this.saved.sequenceOf(chunk);
     const senseLength = sense === undefined ? NONE : Math.min(sense.length, response.senseSize);
     words[body + redo.senseLength] = senseLength;
     if (sense !== undefined) {
@@ -298,7 +230,7 @@ export class Journal {
   /** After commit(): what is left to be noted of a command that is finished. @param slot where its response is */
   settle(command: RingCommand, slot: number): void {
     const { position } = command;
-    if (position === NONE) this.#free(command.savedAt);
+    if (position === NONE) this.saved.finish(command.savedAt);
     else if (position !== slot) this.#setMark(position, mark.finished);
     this.clearMarks(slot);
   }
@@ -326,38 +258,6 @@ export class Journal {
   #setMark(position: number, which: number): void {
     const index = this.#marks + (position >> MARKS_SHIFT);
     this.#memory.store(index, this.#words[index] | (which << marksShift(position)));
-  }
-
-  /** Chunks for an entry, side by side. @returns NONE where there are none */
-  #allocate(length: number): number {
-    const count = chunksFor(length);
-    const used = this.#used;
-    let run = 0;
-    // Once round, and on a little so that a run over the place where it began is found.
-    let at = this.#nextChunk;
-    for (let tries = this.#chunks + count; tries > 0; tries--) {
-      if (at >= this.#chunks) at = run = 0;
-      if (this.#chunks === 0) break;
-      run = used[at++] === 0 ? run + 1 : 0;
-      if (run === count) {
-        for (let index = at - count; index < at; index++) used[index] = 1;
-        this.#nextChunk = at;
-        return at - count;
-      }
-    }
-    return NONE;
-  }
-
-  /** A saved entry's command is finished. @param chunk where save() put it; NONE where that found no room */
-  #free(chunk: number): void {
-    if (chunk !== NONE) return this.freeSaved(chunk);
-    if (--this.#unsaved === 0) this.#memory.store(word.incomplete, 0);
-  }
-
-  freeSaved(chunk: number): void {
-    this.#memory.store(this.#directory + chunk, 0);
-    const length = this.#words[this.#area + chunk * WORDS_A_CHUNK + saved.length];
-    this.#used.fill(0, chunk, chunk + chunksFor(length));
   }
 
   /** The redo record; undefined where there is none. */
@@ -393,39 +293,14 @@ export class Journal {
     const position = words[body + redo.position];
     if (chunk !== NONE) {
       // Where it was freed already, the chunk may be another's by now.
-      const isIts = words[this.#directory + chunk] === words[body + redo.sequence];
-      if (isIts) this.#memory.store(this.#directory + chunk, 0);
+      const isIts = this.saved.sequenceOf(chunk) === words[body + redo.sequence];
+      if (isIts) this.saved.forget(chunk);
     } else if (position !== NONE && position !== (slot & ~SECOND)) this.#setMark(position, mark.finished);
-  }
-
-  /** Take stock of the saved entries, oldest first, and of the chunks they use: once, before anything is saved. */
-  loadSaved(): SavedEntry[] {
-    const words = this.#words;
-    const entries: SavedEntry[] = [];
-    this.#used.fill(0);
-    for (let chunk = 0; chunk < this.#chunks; chunk++) {
-      const sequence = words[this.#directory + chunk];
-      if (sequence === 0) continue;
-      const record = this.#area + chunk * WORDS_A_CHUNK;
-      const length = words[record + saved.length];
-      entries.push({
-        chunk,
-        sequence,
-        position: words[record + saved.position],
-        at: 4 * (record + saved.headerSize),
-        length,
-      });
-      this.#used.fill(1, chunk, chunk + chunksFor(length));
-    }
-    // Numbers begin anew after 2^31.
-    entries.sort((a, b) => ((a.sequence - b.sequence) << 1) >> 1);
-    this.#sequence = entries.at(-1)?.sequence ?? this.#sequence;
-    return entries;
   }
 
   /** Clear every mark but those of these entries. @param positions of all entries between tail and head */
   sweepMarks(positions: ReadonlySet<number>): void {
-    for (let index = 0; index < this.#directory - this.#marks; index++) {
+    for (let index = 0; index < this.#marksEnd - this.#marks; index++) {
       const marks = this.#words[this.#marks + index];
       if (marks === 0) continue;
       let keep = 0;
@@ -435,15 +310,6 @@ export class Journal {
       if ((marks & ~keep) !== 0) this.#memory.store(this.#marks + index, marks & keep);
     }
   }
-
-  /** The memory as unsigned words, for parsing saved entries. */
-  get savedWords(): Uint32Array {
-    return new Uint32Array(this.#words.buffer, this.#words.byteOffset, this.#words.length);
-  }
-
-  get savedBytes(): Uint8Array {
-    return this.#memory.bytes;
-  }
 }
 
 function marksWords(ringSize: number): number {
@@ -452,10 +318,6 @@ function marksWords(ringSize: number): number {
 
 function marksShift(position: number): number {
   return (position >> 2) & 0x1e;
-}
-
-function chunksFor(length: number): number {
-  return Math.ceil((length + 4 * saved.headerSize) / CHUNK);
 }
 
 function encodeIdentity(identity: string): Uint8Array {

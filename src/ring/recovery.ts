@@ -1,7 +1,8 @@
 import { header, op, OP_ALIGN, OP_MASK } from './abi.js';
 import { commandIdAt } from './entry-parser.js';
-import type { Journal, Redo, SavedEntry } from './journal.js';
+import type { Journal, Redo } from './journal.js';
 import { writeResponse } from './response-writer.js';
+import type { SavedEntry } from './saved-entries.js';
 
 /** Mailbox and ring as a consumer finds them. Positions are byte offsets in the ring. */
 export interface RingState {
@@ -109,15 +110,15 @@ function examine(journal: Journal, ring: RingState, entries: readonly Entry[]): 
 
   const open = entries.slice(first);
   journal.sweepMarks(new Set(open.map(({ position }) => position)));
-  let saved = journal.loadSaved();
+  let saved = journal.saved.load();
   const at = open.at(0);
   if (at?.isCommand && !journal.isFinished(at.position)) {
     // Saved, but not overwritten yet.
     const id = commandIdAt(ring.bytes, ring.ringOffset + at.position);
     const twice = saved.filter(
-      (entry) => entry.position === at.position && commandIdAt(journal.savedBytes, entry.at) === id,
+      (entry) => entry.position === at.position && commandIdAt(journal.saved.bytes, entry.at) === id,
     );
-    for (const { chunk } of twice) journal.freeSaved(chunk);
+    for (const { chunk } of twice) journal.saved.free(chunk);
     saved = saved.filter((entry) => !twice.includes(entry));
   }
   const overtaking = open.filter(({ isCommand, position }) => isCommand && journal.isFinished(position));

@@ -1,4 +1,5 @@
 // HOT PATH: drain() runs at every wake-up; it allocates nothing.
+import { native } from '../native/addon.js';
 import { threadClock } from './clock.js';
 
 /** What a group asks of a ring. */
@@ -29,11 +30,18 @@ export class RingGroup {
   #draining = false;
   /** The clock at which this turn of the event loop has had enough. */
   #turnEnd = 0;
-  #scheduled: NodeJS.Immediate | undefined;
-  readonly #goOn = (): void => {
-    this.#scheduled = undefined;
-    this.drain();
-  };
+  #scheduled = false;
+  readonly #requestTurn: () => void;
+
+  /** @param openTurn gives a function that has its argument called in a later turn of the event loop */
+  constructor(openTurn = immediately) {
+    this.#requestTurn = openTurn(() => {
+      // Not where the last ring has gone meanwhile.
+      if (!this.#scheduled) return;
+      this.#scheduled = false;
+      this.drain();
+    });
+  }
 
   /** Rings that are drained; those that are paused are among them. */
   get size(): number {
@@ -52,9 +60,7 @@ export class RingGroup {
     this.#rings.splice(index, 1);
     // So that none is passed over.
     if (index < this.#next) this.#next--;
-    if (this.#rings.length > 0) return;
-    clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
+    if (this.#rings.length === 0) this.#scheduled = false;
   }
 
   /** Whether this turn of the event loop, in which the group has been drained, may take more. */
@@ -76,7 +82,7 @@ export class RingGroup {
     } finally {
       this.#draining = false;
       // Also where a ring's owner threw: the others' wake-ups may have come already.
-      if (!finished) this.#scheduled ??= setImmediate(this.#goOn);
+      if (!finished) this.#schedule();
     }
   }
 
@@ -103,13 +109,33 @@ export class RingGroup {
     return true;
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#requestTurn();
+  }
+
   /** One ring, in a turn of the event loop that has drained before. */
   drainMore(ring: GroupedRing): void {
     while (ring.drainBatch() > 0) {
       if (this.hasTime) continue;
-      this.#scheduled ??= setImmediate(this.#goOn);
+      this.#schedule();
       return;
     }
+  }
+}
+
+function immediately(callback: () => void): () => void {
+  return () => void setImmediate(callback);
+}
+
+/** An Immediate is some 150 bytes of garbage. */
+function openTurn(callback: () => void): () => void {
+  try {
+    return native().openTurn(callback);
+  } catch {
+    // No addon on this system.
+    return immediately(callback);
   }
 }
 
@@ -117,5 +143,5 @@ let group: RingGroup | undefined;
 
 /** This thread's. */
 export function threadRings(): RingGroup {
-  return (group ??= new RingGroup());
+  return (group ??= new RingGroup(openTurn));
 }

@@ -17,6 +17,9 @@ export class SegmentCache {
   #buffer: ArrayBuffer;
   #end: number;
   readonly #views: (Uint8Array | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  /** Where the views begin and how long they are: V8 asks a view itself by a call. */
+  readonly #offsets = new Float64Array(SLOTS);
+  readonly #lengths = new Float64Array(SLOTS);
 
   constructor(region: Pick<RingRegion, 'buffer' | 'whole'>) {
     this.#region = region;
@@ -29,8 +32,11 @@ export class SegmentCache {
     // By the length too: one block begins short and long segments in turns.
     const slot = ((offset >>> PAGE_SHIFT) + Math.imul(length >>> PAGE_SHIFT, LENGTH_STRIDE)) & (SLOTS - 1);
     const cached = this.#views[slot];
-    if (cached !== undefined && cached.byteOffset === offset && cached.length === length) return cached;
+    if (cached !== undefined && this.#offsets[slot] === offset && this.#lengths[slot] === length)
+      return cached;
     if (offset + length > this.#end) this.#reach();
+    this.#offsets[slot] = offset;
+    this.#lengths[slot] = length;
     return (this.#views[slot] = new Uint8Array(this.#buffer, offset, length));
   }
 

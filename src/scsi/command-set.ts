@@ -6,8 +6,9 @@ import { opcode as operationCode } from './opcode.js';
 export class CommandSet {
   /** In the order of the table. */
   readonly definitions: readonly CommandDefinition[];
-  readonly #byOpcode: (CommandDefinition | Map<number, CommandDefinition> | undefined)[] =
-    new Array<undefined>(256).fill(undefined);
+  /** Those without service actions by operation code; `instanceof` to tell them from maps would cost each command. */
+  readonly #plain = new Array<CommandDefinition | undefined>(256).fill(undefined);
+  readonly #withActions = new Array<Map<number, CommandDefinition> | undefined>(256).fill(undefined);
 
   constructor(definitions: readonly CommandDefinition[]) {
     this.definitions = definitions;
@@ -16,36 +17,37 @@ export class CommandSet {
 
   #add(definition: CommandDefinition): void {
     const { opcode, serviceAction, name } = definition;
-    const present = this.#byOpcode[opcode];
+    const taken = this.#plain[opcode] !== undefined;
+    const actions = this.#withActions[opcode];
     if (serviceAction === undefined) {
-      if (present) throw new Error(`operation code ${opcode.toString(16)}h of ${name} is taken`);
-      this.#byOpcode[opcode] = definition;
+      if (taken || actions) throw new Error(`operation code ${opcode.toString(16)}h of ${name} is taken`);
+      this.#plain[opcode] = definition;
       return;
     }
-    const actions = present ?? new Map<number, CommandDefinition>();
-    if (!(actions instanceof Map) || actions.has(serviceAction)) {
+    if (taken || actions?.has(serviceAction)) {
       throw new Error(`service action ${serviceAction.toString(16)}h of ${name} is taken`);
     }
-    this.#byOpcode[opcode] = actions.set(serviceAction, definition);
+    if (actions) actions.set(serviceAction, definition);
+    else this.#withActions[opcode] = new Map([[serviceAction, definition]]);
   }
 
   /** Whether the operation code has service actions; undefined where the unit does not have it at all. */
   hasServiceActions(opcode: number): boolean | undefined {
-    const entry = this.#byOpcode[opcode];
-    return entry && entry instanceof Map;
+    if (this.#plain[opcode]) return false;
+    return this.#withActions[opcode] ? true : undefined;
   }
 
   /** @param serviceAction looked at only where the operation code has service actions; 5 bits, or 16 with 7Fh */
   find(opcode: number, serviceAction: number): CommandDefinition | undefined {
-    const entry = this.#byOpcode[opcode];
-    if (!(entry instanceof Map)) return entry;
-    return entry.get(opcode === operationCode.variableLength ? serviceAction : serviceAction & 0x1f);
+    const action = opcode === operationCode.variableLength ? serviceAction : serviceAction & 0x1f;
+    return this.#plain[opcode] ?? this.#withActions[opcode]?.get(action);
   }
 
   /** The command that a CDB asks for. Variable length CDBs keep their service action in bytes 8 and 9 (SPC-4 4.2.3). */
   decode(cdb: Uint8Array): CommandDefinition | undefined {
-    const entry = this.#byOpcode[cdb[0]];
-    if (!(entry instanceof Map)) return entry;
-    return entry.get(cdb[0] === operationCode.variableLength ? (cdb[8] << 8) | cdb[9] : cdb[1] & 0x1f);
+    const plain = this.#plain[cdb[0]];
+    if (plain !== undefined) return plain;
+    const long = cdb[0] === operationCode.variableLength;
+    return this.#withActions[cdb[0]]?.get(long ? (cdb[8] << 8) | cdb[9] : cdb[1] & 0x1f);
   }
 }

@@ -1,6 +1,6 @@
 /* The package entry `lunette/scsi`: the SCSI library, usable without a kernel and without a transport. */
 export { LogicalUnit } from './logical-unit.js';
-export type { LogicalUnitOptions } from './logical-unit.js';
+export type { LogicalUnitOptions } from './logical-unit-options.js';
 export { CopyManager } from './copy-manager.js';
 export type { CopyManagerOptions } from './copy-manager.js';
 export type { ExecuteOptions, Response } from './memory-command.js';

@@ -2,6 +2,7 @@
 import { Background } from './background.js';
 import { deviceType, type CommandDefinition, type Result, type UnitFeatures } from './command-definition.js';
 import { commandTable } from './command-table.js';
+import { checkCommand, unknownCommand } from './command-checks.js';
 import { CommandSet } from './command-set.js';
 import { vendorCommands } from './commands/vendor.js';
 import type { Nexus, ScsiCommand } from './command.js';
@@ -10,18 +11,16 @@ import { isPromise } from './data-transfer.js';
 import type { Disk } from './disk.js';
 import { attentionsOfChange } from './disk-change.js';
 import { describeFailure, isTransient, toSenseError } from './errno.js';
-import { invalidFieldInCdb } from './invalid-field.js';
+import type { LogicalUnitOptions } from './logical-unit-options.js';
 import { Medium } from './medium.js';
 import { MemoryCommand, type ExecuteOptions, type Response } from './memory-command.js';
-import { ModePages, type ModeStore } from './mode-pages.js';
-import { opcode } from './opcode.js';
+import { ModePages } from './mode-pages.js';
 import { ProvisioningThresholds } from './provisioning-threshold.js';
 import { RangeLock } from './range-lock.js';
 import { Settlements } from './settlement.js';
 import { Reservations } from './reservations.js';
-import type { ReservationStore } from './saved-reservations.js';
 import { encodeSense } from './sense-data.js';
-import { additionalSense, senseKey, SenseError, StatusError } from './sense.js';
+import { additionalSense, senseKey, StatusError } from './sense.js';
 import { scsiStatus } from './status.js';
 import { Statistics } from './statistics.js';
 import type { TargetPortGroups } from './target-port-groups.js';
@@ -30,44 +29,6 @@ import { ThirdPartyCopy } from './third-party-copy.js';
 import { hasWriteCache, type Unit, type UnitIdentity, type UnitLimits } from './unit.js';
 import { UnitAttentions } from './unit-attention.js';
 import { unitLimits } from './unit-limits.js';
-
-export interface LogicalUnitOptions extends Partial<UnitLimits> {
-  /** T10 vendor identification, at most 8 characters. Default `LUNETTE`. */
-  readonly vendor?: string;
-  /** Product identification, at most 16. Default `DISK`. */
-  readonly product?: string;
-  /** Product revision level, at most 4. */
-  readonly revision?: string;
-  /** Unit serial number; the world wide name is made of it. A function is asked at each INQUIRY. */
-  readonly serial?: string | (() => string);
-  /** The medium can be ejected and loaded. Default false. */
-  readonly removable?: boolean;
-  /** The target's ports and their access states; shared by the units that are reached through them. */
-  readonly portGroups?: TargetPortGroups;
-  /** Keeps saved mode pages. Without one MODE SELECT cannot save. */
-  readonly modeStore?: ModeStore;
-  /** Keeps persistent reservations through a loss of power. Default: APTPL is refused. */
-  readonly reservationStore?: ReservationStore;
-  /**
-   * Logical units that share one can be copied between: an initiator of any of them can read and write each whose
-   * designator it knows, also where the transport does not let it log in. Default: copies inside the unit only.
-   */
-  readonly copyManager?: CopyManager;
-  /** Told of failures that are the handler's own: neither a SenseError nor an errno. */
-  readonly log?: (message: string) => void;
-  /**
-   * Have READ(32), WRITE(32) and the other commands of 32 bytes. Default false: SBC-3 means them for protection
-   * information of type 2, and some initiators do not expect CDBs of more than 16 bytes in REPORT SUPPORTED
-   * OPERATION CODES.
-   */
-  readonly longCommands?: boolean;
-  /**
-   * Called between the pieces of an operation in the background (FORMAT UNIT, SANITIZE) and of a copy: lets other
-   * commands have their turn, or slows it down. Default: goes on as soon as the disk's verb is done, which keeps an event loop
-   * busy where the verbs are synchronous.
-   */
-  readonly pause?: () => void | Promise<void>;
-}
 
 /** What commands of `execute` come over unless they name another. */
 const localNexus: Nexus = { name: 'local' };
@@ -274,8 +235,8 @@ export class LogicalUnit implements Unit {
       if (this.disk.size !== this.#size) this.capacityChanged();
       command.transferLength = 0;
       definition = this.commands.decode(cdb);
-      if (definition === undefined) throw this.#unknown(command);
-      this.#check(command, definition, nexus);
+      if (definition === undefined) throw unknownCommand(this.commands, command);
+      checkCommand(this, command, definition, nexus);
       if (!this.copy.idle) this.copy.commandStarts(command, definition);
       result = definition.execute(this, command, definition, nexus);
       if (isPromise(result)) {
@@ -399,51 +360,6 @@ export class LogicalUnit implements Unit {
   #answer(command: ScsiCommand, status: number, sense?: Uint8Array, readLength?: number): void {
     if (this.tasks.size === 0) command.complete(status, sense, readLength);
     else this.tasks.answer(command, status, sense, readLength);
-  }
-
-  #unknown({ cdb }: ScsiCommand): SenseError {
-    if (this.commands.hasServiceActions(cdb[0])) {
-      const long = cdb[0] === opcode.variableLength;
-      return invalidFieldInCdb(long ? 8 : 1, 'no such service action', long ? undefined : 4);
-    }
-    return new SenseError(
-      senseKey.illegalRequest,
-      additionalSense.invalidCommandOperationCode,
-      'no such operation code',
-      { field: { inCdb: true, byte: 0 } },
-    );
-  }
-
-  /** What every command is checked for, in the order SAM-5 5.14 and SPC-4 4.4 give. */
-  #check(command: ScsiCommand, definition: CommandDefinition, nexus: Nexus): void {
-    const { cdb, cdbLength } = command;
-    const { length } = definition.usage;
-    if (!definition.ignoresUnitAttention && this.attentions.pending(nexus)) {
-      const code = this.attentions.take(nexus);
-      if (code !== undefined) throw new SenseError(senseKey.unitAttention, code, 'unit attention');
-    }
-    if (this.reservations.active) this.reservations.check(definition, cdb, nexus);
-    if (cdbLength < length) {
-      throw new SenseError(
-        senseKey.illegalRequest,
-        additionalSense.invalidFieldInCdb,
-        `the CDB has ${cdbLength} of ${length} bytes`,
-      );
-    }
-    // CONTROL is the last byte, but for variable length CDBs.
-    let control = length - 1;
-    if (cdb[0] === opcode.variableLength) {
-      control = 1;
-      if (cdb[7] !== length - 8) throw invalidFieldInCdb(7, `ADDITIONAL CDB LENGTH is not ${length - 8}`);
-    }
-    if ((cdb[control] & 0x04) !== 0) throw invalidFieldInCdb(control, 'NACA is not supported', 2);
-    if (this.background.deferring && !definition.ignoresUnitAttention) {
-      const deferred = this.background.takeDeferred(nexus);
-      if (deferred) throw deferred;
-    }
-    if (this.portGroups !== undefined && !this.portGroups.allActive) this.portGroups.check(definition, nexus);
-    if (definition.medium && !this.medium.ready) this.medium.access(cdb[0] !== opcode.testUnitReady);
-    if (this.background.blocking) this.background.check(definition);
   }
 
   /** Whatever `error` is, and whatever reading it does, the command is answered. */

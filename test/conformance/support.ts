@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { Device, type DeviceOptions } from '../../src/device/device.js';
+import { Device } from '../../src/device/device.js';
+import type { DeviceOptions } from '../../src/device/device-options.js';
 import type { CommandContext, Disk, HandlerLog } from '../../src/handlers/contract.js';
 import { EmulatedKernel, type EmulatedKernelOptions } from '../../src/testing/emulated-kernel.js';
 import { Initiator } from '../../src/testing/initiator.js';

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openJournal, removeJournal } from '../../src/daemon/journal-file.js';
-import type { DeviceJournal } from '../../src/device/device.js';
+import type { DeviceJournal } from '../../src/device/device-options.js';
 import { thrownBy } from '../native/support/errors.js';
 import { TestRegion } from '../ring/support.js';
 import { tcmu } from './host/support.js';
@@ -95,7 +95,7 @@ describe('a device’s journal file', () => {
     const { journal: opened } = open();
     expect(statSync(path).size).to.equal(whole.length);
     expect(opened.isDamaged).to.equal(false);
-    expect(opened.loadSaved()).to.deep.equal([]);
+    expect(opened.saved.load()).to.deep.equal([]);
   });
 
   const strangers: [string, string, () => void][] = [

@@ -1,4 +1,5 @@
-import { Device, type DeviceOptions } from '../../src/device/device.js';
+import { Device } from '../../src/device/device.js';
+import type { DeviceOptions } from '../../src/device/device-options.js';
 import type { Disk, HandlerLog } from '../../src/handlers/contract.js';
 import { decodeSense } from '../../src/scsi/sense-data.js';
 import { EmulatedKernel, type EmulatedKernelOptions } from '../../src/testing/emulated-kernel.js';

@@ -34,12 +34,12 @@ describe('pageMemory, readPages and dropPages', () => {
     native().readPages(memory, PAGE, new Uint8Array(0));
   });
 
-  it('leave what it holds when it is offered for huge pages', () => {
+  it('leave what it holds when it is put into huge pages', async () => {
     const memory = pageMemory(2 ** 21);
     const bytes = new Uint8Array(memory).fill(9);
-    expect(native().preferHugePages(memory)).to.be.a('boolean');
+    expect(await native().collapsePages(memory)).to.be.a('boolean');
     expect(bytes.every((byte) => byte === 9)).to.equal(true);
-    expect(() => native().preferHugePages(bytes as never)).to.throw(TypeError, 'must be an ArrayBuffer');
+    expect(() => native().collapsePages(bytes as never)).to.throw(TypeError, 'must be an ArrayBuffer');
   });
 
   it('refuse what is no part of the memory', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { CommandRing, type RingListener } from '../../src/ring/command-ring.js';
+import { CommandRing } from '../../src/ring/command-ring.js';
+import type { RingListener } from '../../src/ring/ring-listener.js';
 import { Journal } from '../../src/ring/journal.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
 import type { RecoveryOutcome } from '../../src/ring/resumption.js';

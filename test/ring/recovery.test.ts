@@ -129,7 +129,7 @@ describe('a ring with a journal', () => {
           succession.region.ringSize,
           IDENTITY,
         );
-        journal.freeSaved(0);
+        journal.saved.free(0);
       },
     ],
     ['had no room', /no room for all commands/, () => void (succession.words[word.incomplete] = 1)],
@@ -164,17 +164,9 @@ describe('a ring with a journal', () => {
   it('is broken where a saved entry is no command', () => {
     leaveOvertaken();
     // iov_cnt of the copy.
-    const { savedWords } = new Journal(
-      new JournalMemory(succession.buffer),
-      succession.region.ringSize,
-      IDENTITY,
-    );
-    const [entry] = new Journal(
-      new JournalMemory(succession.buffer),
-      succession.region.ringSize,
-      IDENTITY,
-    ).loadSaved();
-    savedWords[entry.at / 4 + 2] = 1000;
+    const { saved } = new Journal(new JournalMemory(succession.buffer), succession.region.ringSize, IDENTITY);
+    const [entry] = saved.load();
+    saved.words[entry.at / 4 + 2] = 1000;
     const { recorder } = succession.serve();
     expect(recorder.broken).to.have.length(1);
     expect(recorder.ids).to.deep.equal([]);

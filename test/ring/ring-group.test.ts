@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { CommandRing, type RingListener } from '../../src/ring/command-ring.js';
+import { CommandRing } from '../../src/ring/command-ring.js';
+import type { RingListener } from '../../src/ring/ring-listener.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
 import { RingGroup, threadRings, type GroupedRing } from '../../src/ring/ring-group.js';
 import { EmulatedKernel } from '../../src/testing/emulated-kernel.js';

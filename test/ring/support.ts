@@ -1,5 +1,6 @@
 import { header, mailbox } from '../../src/ring/abi.js';
-import { CommandRing, type RingListener } from '../../src/ring/command-ring.js';
+import { CommandRing } from '../../src/ring/command-ring.js';
+import type { RingListener } from '../../src/ring/ring-listener.js';
 import type { RingRegion } from '../../src/ring/region.js';
 import type { RingCommand } from '../../src/ring/ring-command.js';
 import type { RingError } from '../../src/ring/ring-error.js';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { CommandDefinition } from '../../src/scsi/command-definition.js';
 import { commandTable } from '../../src/scsi/command-table.js';
 import { CommandSet } from '../../src/scsi/command-set.js';
-import type { LogicalUnitOptions } from '../../src/scsi/logical-unit.js';
+import type { LogicalUnitOptions } from '../../src/scsi/logical-unit-options.js';
 import { TargetPortGroups } from '../../src/scsi/target-port-groups.js';
 import { CapableDisk } from './support/disk.js';
 import { readyUnit, refused, run, senseOf, submit, TestCommand } from './support/unit.js';

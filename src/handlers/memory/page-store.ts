@@ -3,7 +3,9 @@ import { errnoError } from '../errno-error.js';
 import type { Extent } from '../contract.js';
 import { appendExtent } from '../extents.js';
 import { formatSize } from '../size-text.js';
+import { HugePages } from './huge-pages.js';
 import { PAGE_SIZE, Slab, SLAB_SIZE } from './slab.js';
+import { SlabTable } from './slab-table.js';
 
 export { PAGE_SIZE };
 
@@ -16,7 +18,8 @@ const PAGES_A_SLAB = SLAB_SIZE / PAGE_SIZE;
 export class PageStore {
   /** Bytes that may be allocated. */
   limit: number;
-  readonly #slabs = new Map<number, Slab>();
+  readonly #slabs = new SlabTable();
+  readonly #hugePages = new HugePages();
   #pages = 0;
 
   /** @param limit bytes that may be allocated */
@@ -68,7 +71,7 @@ export class PageStore {
 
   #writeSlab(index: number, within: number, buffer: Uint8Array): void {
     let slab = this.#slabs.get(index);
-    if (slab === undefined) this.#slabs.set(index, (slab = new Slab()));
+    if (slab === undefined) this.#slabs.add(index, (slab = new Slab()));
     const last = Math.floor((within + buffer.length - 1) / PAGE_SIZE);
     const before = slab.pages;
     for (let page = Math.floor(within / PAGE_SIZE); page <= last; page++) {
@@ -78,7 +81,7 @@ export class PageStore {
       this.#pages++;
     }
     slab.bytes.set(buffer, within);
-    if (slab.pages !== before) slab.collapse();
+    if (slab.pages !== before && slab.full) this.#hugePages.add(slab);
   }
 
   /** Write what fits in front of a page that cannot be had. */
@@ -106,7 +109,7 @@ export class PageStore {
     if (lastSlab - firstSlab < this.#slabs.size) {
       for (let index = firstSlab; index < lastSlab; index++) this.#free(index, first, last);
     } else {
-      for (const index of this.#slabs.keys()) {
+      for (const index of this.#slabs.indexes()) {
         if (index >= firstSlab && index < lastSlab) this.#free(index, first, last);
       }
     }
@@ -120,6 +123,7 @@ export class PageStore {
     const from = Math.max(0, first - base);
     const to = Math.min(PAGES_A_SLAB, last - base);
     const before = slab.pages;
+    this.#hugePages.remove(slab);
     if (from === 0 && to === PAGES_A_SLAB) {
       // With it goes its memory.
       this.#pages -= before;

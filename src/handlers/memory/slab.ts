@@ -40,7 +40,6 @@ export class Slab {
   readonly #allocated = new Uint8Array(PAGES);
   readonly #read = (readPages ??= reader());
   #pages = 0;
-  #collapsed = false;
 
   /** Pages allocated. */
   get pages(): number {
@@ -56,17 +55,18 @@ export class Slab {
     this.#pages++;
   }
 
-  /**
-   * Where all of it is written: it may be in a huge page from now on, which costs the processor less to find. To put
-   * it there at once (MADV_COLLAPSE) takes some 20 ms.
-   */
-  collapse(): void {
-    if (this.#collapsed || this.#pages < PAGES) return;
-    this.#collapsed = true;
+  /** Every page of it is allocated. */
+  get full(): boolean {
+    return this.#pages === PAGES;
+  }
+
+  /** Put it into a huge page. @returns whether this machine has any */
+  async collapse(): Promise<boolean> {
     try {
-      native().preferHugePages(this.#memory);
+      return await native().collapsePages(this.#memory);
     } catch {
       // No addon on this system.
+      return false;
     }
   }
 

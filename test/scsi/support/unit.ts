@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { DataBuffer, Nexus, ScsiCommand } from '../../../src/scsi/command.js';
 import type { Disk } from '../../../src/scsi/disk.js';
-import { LogicalUnit, type LogicalUnitOptions } from '../../../src/scsi/logical-unit.js';
+import type { LogicalUnitOptions } from '../../../src/scsi/logical-unit-options.js';
+import { LogicalUnit } from '../../../src/scsi/logical-unit.js';
 import type { Response } from '../../../src/scsi/memory-command.js';
 import { decodeSense, type DecodedSense } from '../../../src/scsi/sense-data.js';
 import { scsiStatus } from '../../../src/scsi/status.js';
