@@ -12,6 +12,7 @@
             'native/addon.cc',
             'native/arguments.cc',
             'native/clock.cc',
+            'native/direct-wait.cc',
             'native/file-io.cc',
             'native/io-flusher.cc',
             'native/mapped-file.cc',

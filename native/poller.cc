@@ -14,19 +14,24 @@ void Check(Napi::Env env, napi_status status) {
 }  // namespace
 
 std::shared_ptr<Poller> Poller::Open(Napi::Object receiver, Napi::Function callback, int fd,
-                                     const char* resource, Ready ready) {
+                                     const char* resource, Ready ready, Rhythm rhythm) {
   std::shared_ptr<Poller> poller(new Poller(receiver.Env(), std::move(ready)));
-  poller->Start(receiver, callback, fd, resource);
+  poller->Start(receiver, callback, fd, resource, rhythm);
   return poller;
 }
 
-void Poller::Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource) {
+void Poller::Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource,
+                   Rhythm rhythm) {
   uv_loop_t* loop = nullptr;
   Check(env_, napi_get_uv_event_loop(env_, &loop));
   // A handle that failed to initialise must not be closed: so this comes first, and alone.
   const int initialised = uv_poll_init(loop, &poll_, fd);
   if (initialised != 0) throw SyscallError(env_, -initialised, "epoll_ctl");
-  poll_.data = this;
+  uv_prepare_init(loop, &prepare_);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
+  handles_ = 2;
+  poll_.data = prepare_.data = this;
+  if (rhythm == Rhythm::dense) wait_.emplace(loop, fd);
   self_ = shared_from_this();
 
   try {
@@ -53,6 +58,7 @@ void Poller::Close() {
   closing_ = true;
   // Takes the descriptor out of epoll at once: its owner may close it when this returns.
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), OnClosed);
 }
 
 void Poller::Call() { Call(0, nullptr); }
@@ -77,16 +83,31 @@ void Poller::Call(std::size_t count, const napi_value* arguments) {
 
 void Poller::OnPoll(uv_poll_t* handle, int status, int) {
   auto* poller = static_cast<Poller*>(handle->data);
-  Napi::HandleScope scope(poller->env_);
+  poller->Serve(status);
+  if (poller->wait_ && poller->IsOpen()) uv_prepare_start(&poller->prepare_, OnPrepare);
+}
+
+void Poller::OnPrepare(uv_prepare_t* handle) {
+  auto* poller = static_cast<Poller*>(handle->data);
+  uv_prepare_stop(handle);
+  poller->wait_->Run([poller] {
+    poller->Serve(0);
+    return poller->IsOpen();
+  });
+}
+
+void Poller::Serve(int status) {
+  Napi::HandleScope scope(env_);
   try {
-    poller->ready_(*poller, status);
+    ready_(*this, status);
   } catch (const Napi::Error& error) {
-    napi_fatal_exception(poller->env_, error.Value());
+    napi_fatal_exception(env_, error.Value());
   }
 }
 
 void Poller::OnClosed(uv_handle_t* handle) {
   auto* poller = static_cast<Poller*>(handle->data);
+  if (--poller->handles_ > 0) return;
   Napi::HandleScope scope(poller->env_);
   if (poller->context_ != nullptr) napi_async_destroy(poller->env_, poller->context_);
   if (poller->callback_ != nullptr) napi_delete_reference(poller->env_, poller->callback_);
