@@ -20,11 +20,11 @@ constexpr std::int64_t kLongestSleep = kMillisecond;
 /** What asks for a turn without the loop's knowing (an immediate that is not referenced) waits so long. Nanoseconds. */
 constexpr std::int64_t kLongestRun = 20 * kMillisecond;
 
-/** Inputs after which the clock is read: until then only sleep counts. */
-constexpr int kBetweenReadings = 8;
-
-/** Inputs in a row that were there already: what else the loop has input of, if anything, they may hide. */
-constexpr int kMostHiding = 4;
+/**
+ * Inputs after which the clock is read, and the loop asked for others: until then only sleep counts, and input that
+ * comes at once again hides theirs, since the loop watches the descriptor, too.
+ */
+constexpr int kBetweenLooks = 4;
 
 /** Runs in a row that are left out at most. */
 constexpr unsigned kLargestPenalty = 31;
@@ -42,16 +42,13 @@ void DirectWait::Run(const Serve& serve) {
   const std::int64_t end = static_cast<std::int64_t>(uv_now(loop_)) * kMillisecond + longest;
   std::int64_t patience = longest;
   int served = 0;
-  int hiding = 0;
-  for (;;) {
-    const std::int64_t before = patience;
-    if (patience <= 0 || !HasInput(patience)) break;
-    hiding = patience == before ? hiding + 1 : 0;
-    if (hiding == kMostHiding) break;
+  while (patience > 0 && HasInput(patience)) {
     served++;
     // Also where what was served has given the loop work.
     if (!serve() || uv_backend_timeout(loop_) == 0) break;
-    if (served % kBetweenReadings == 0) patience = end - static_cast<std::int64_t>(uv_hrtime());
+    if (served % kBetweenLooks != 0) continue;
+    if (LoopHasInput()) break;
+    patience = end - static_cast<std::int64_t>(uv_hrtime());
   }
   penalty_ = served > 0 ? 0 : std::min(2 * penalty_ + 1, kLargestPenalty);
   skipped_ = penalty_;
@@ -60,7 +57,7 @@ void DirectWait::Run(const Serve& serve) {
 /**
  * Sleep until the descriptor or the loop has input.
  * @param patience nanoseconds that may be slept in all; less by what was
- * @returns whether it is the descriptor alone that has
+ * @returns whether the descriptor has
  */
 bool DirectWait::HasInput(std::int64_t& patience) const {
   pollfd descriptors[] = {{fd_, POLLIN, 0}, {uv_backend_fd(loop_), POLLIN, 0}};
@@ -71,6 +68,12 @@ bool DirectWait::HasInput(std::int64_t& patience) const {
   if (count <= 0) return false;
   patience -= sleep - left.tv_nsec;
   return descriptors[0].revents != 0;
+}
+
+/** Where the descriptor's own has just been taken. */
+bool DirectWait::LoopHasInput() const {
+  pollfd loop = {uv_backend_fd(loop_), POLLIN, 0};
+  return ::poll(&loop, 1, 0) != 0;
 }
 
 }  // namespace lunette

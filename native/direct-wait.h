@@ -31,6 +31,7 @@ class DirectWait {
 
  private:
   bool HasInput(std::int64_t& patience) const;
+  bool LoopHasInput() const;
 
   uv_loop_t* loop_;
   int fd_;
