@@ -61,7 +61,7 @@ void EventDescriptor::Listen(Napi::Object receiver, Napi::Function callback, con
     poller.Close();
     poller.Call(SyscallError(poller.Env(), error, status < 0 ? "epoll_wait" : "read", path).Value());
   };
-  poller_ = Poller::Open(receiver, callback, fd_.Get(), name, ready);
+  poller_ = Poller::Open(receiver, callback, fd_.Get(), name, ready, Poller::Rhythm::dense);
   poller_->SetRef(referenced_);
 }
 

@@ -129,7 +129,7 @@ void NetlinkSocket::OnMessage(const Napi::CallbackInfo& info) {
   CheckOpen(info.Env(), "onMessage");
   if (poller_ != nullptr) throw Napi::Error::New(info.Env(), std::string(kName) + " has a listener already");
   const auto ready = [fd = fd_.Get()](Poller& poller, int status) { Deliver(poller, fd, status); };
-  poller_ = Poller::Open(Value(), callback, fd_.Get(), kName, ready);
+  poller_ = Poller::Open(Value(), callback, fd_.Get(), kName, ready, Poller::Rhythm::sparse);
   poller_->SetRef(referenced_);
 }
 

@@ -5,6 +5,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+
+#include "direct-wait.h"
+#include "loop-callback.h"
 
 namespace lunette {
 
@@ -19,6 +23,9 @@ namespace lunette {
  */
 class Poller : public std::enable_shared_from_this<Poller> {
  public:
+  /** `dense`: one input often follows close upon another, and is waited for without a turn of the event loop. */
+  enum class Rhythm { sparse, dense };
+
   /** Runs when the descriptor has input (status 0) or polling failed (a negative errno); hands input to Call(). */
   using Ready = std::function<void(Poller&, int status)>;
 
@@ -26,9 +33,10 @@ class Poller : public std::enable_shared_from_this<Poller> {
    * @param receiver `this` of the callback
    * @param fd must stay open until Close()
    * @param resource names the async resource: `UioRegion`
+   * @param rhythm how input comes
    */
   static std::shared_ptr<Poller> Open(Napi::Object receiver, Napi::Function callback, int fd,
-                                      const char* resource, Ready ready);
+                                      const char* resource, Ready ready, Rhythm rhythm);
   ~Poller() = default;
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
@@ -44,21 +52,25 @@ class Poller : public std::enable_shared_from_this<Poller> {
   void Call(napi_value argument);
 
  private:
-  Poller(Napi::Env env, Ready ready) : env_(env), ready_(std::move(ready)) {}
-  void Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource);
-  void Call(std::size_t count, const napi_value* arguments);
+  Poller(Napi::Env env, Ready ready) : env_(env), ready_(std::move(ready)), callback_(env) {}
+  void Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource, Rhythm rhythm);
+  void Serve(int status);
 
   static void OnPoll(uv_poll_t* handle, int status, int events);
+  static void OnPrepare(uv_prepare_t* handle);
   static void OnClosed(uv_handle_t* handle);
   static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poller);
 
   Napi::Env env_;
   Ready ready_;
   uv_poll_t poll_{};
+  /** Active from an input to the end of the event loop's turn: then the next one is waited for. */
+  uv_prepare_t prepare_{};
+  std::optional<DirectWait> wait_;
+  /** Of the two handles, those that libuv still has. */
+  int handles_ = 0;
   bool closing_ = false;
-  napi_ref receiver_ = nullptr;
-  napi_ref callback_ = nullptr;
-  napi_async_context context_ = nullptr;
+  LoopCallback callback_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   std::shared_ptr<Poller> self_;
 };

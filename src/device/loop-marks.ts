@@ -40,8 +40,8 @@ export class LoopMarks {
     this.#words = new Int32Array(memory);
     this.#words[loopWord.device] = -1;
     this.#onRegister = onRegister;
-    // Twice as often as it is looked for.
-    this.#interval = Math.max(5, threshold / 16);
+    // A little more often than it is looked for; each time is a wake-up.
+    this.#interval = Math.max(8, threshold / 5);
   }
 
   /** Show from now on that the loop turns. Idempotent. */

@@ -15,7 +15,10 @@ export interface GroupedRing {
 /** How long one turn may take batch after batch before other work of the event loop gets its turn, in milliseconds. */
 const TURN = 1;
 
-/** Entries after which the clock is read: one reading costs a tenth of a command. */
+/**
+ * Entries after which the clock is read: one reading costs a tenth of a command, and where the kernel has no vDSO it is
+ * a system call. A wake-up for a few commands reads none.
+ */
 const BETWEEN_READINGS = 16;
 
 /**
@@ -28,8 +31,8 @@ export class RingGroup {
   /** The index of the ring to look at next. It outlives a turn: none is always the last. */
   #next = 0;
   #draining = false;
-  /** The clock at which this turn of the event loop has had enough. */
-  #turnEnd = 0;
+  /** The clock at which this turn of the event loop has had enough; NaN until somebody asks. */
+  #turnEnd = Number.NaN;
   #scheduled = false;
   readonly #requestTurn: () => void;
 
@@ -66,7 +69,9 @@ export class RingGroup {
   /** Whether this turn of the event loop, in which the group has been drained, may take more. */
   get hasTime(): boolean {
     this.#clock.read();
-    return this.#clock.time[0] < this.#turnEnd;
+    const now = this.#clock.time[0];
+    if (Number.isNaN(this.#turnEnd)) this.#turnEnd = now + TURN;
+    return now < this.#turnEnd;
   }
 
   /** In a new turn of the event loop, until no ring has anything. What a turn has no time for follows in the next. */
@@ -74,8 +79,7 @@ export class RingGroup {
     // From a command that is being handed over: the loop below is on its way.
     if (this.#draining) return;
     this.#draining = true;
-    this.#clock.read();
-    this.#turnEnd = this.#clock.time[0] + TURN;
+    this.#turnEnd = Number.NaN;
     let finished = false;
     try {
       finished = this.#drainInTurn();
@@ -101,8 +105,7 @@ export class RingGroup {
       }
       empty = 0;
       entries += fetched;
-      // A ring on its own has had a batch.
-      if (entries < BETWEEN_READINGS && rings.length > 1) continue;
+      if (entries < BETWEEN_READINGS) continue;
       entries = 0;
       if (!this.hasTime) return false;
     }

@@ -58,9 +58,11 @@ describe('a device whose process is killed', () => {
   let closed: number;
 
   const serve = (identity = 'this boot'): Device => {
-    crash = new CrashPoint();
+    const point = (crash = new CrashPoint());
     region = new CrashingRegion(region === undefined ? kernel.region : kernel.reopen(), crash);
-    const write = (message: string): void => void messages.push(message);
+    const write = (message: string): void => {
+      if (!point.dead) messages.push(message);
+    };
     const device = new Device({
       name: 'user_0/disk1',
       region,

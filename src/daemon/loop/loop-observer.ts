@@ -20,9 +20,9 @@ export interface LoopObserverOptions {
   readonly deviceName: (index: number) => string | undefined;
 }
 
-/** Milliseconds from one look at a loop to the next. */
+/** Milliseconds from one look at a loop to the next: each wakes a thread, and a command that comes then waits. */
 export function lookInterval(threshold: number): number {
-  return Math.max(10, threshold / 8);
+  return Math.max(10, threshold / 4);
 }
 
 /** Sees from another thread when an event loop does not turn; whoever owns it has it look again and again. */

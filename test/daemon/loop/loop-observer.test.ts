@@ -85,7 +85,7 @@ describe('LoopObserver', () => {
     const rig = new Rig();
     rig.turn();
     rig.look(1);
-    expect(rig.look(3, 60_000)).to.deep.equal([]);
+    expect(rig.look(1, 60_000)).to.deep.equal([]);
     expect(rig.look(1, 60_000)[0].milliseconds).to.equal(800);
   });
 
