@@ -8,7 +8,7 @@ import { native } from './dist/native/addon.js';
 const uio = process.argv[1];
 const size = Number(readFileSync('/sys/class/uio/' + uio + '/maps/map0/size', 'utf8'));
 const region = new (native().UioRegion)('/dev/' + uio, size);
-const words = new Uint32Array(region.buffer, 0, size >>> 2);
+const words = new Uint32Array(region.buffer);
 const [ringOffset, tail] = [words[1], words[16]];
 while (region.loadHead() === tail) await sleep(10);
 const entry = new DataView(region.buffer, ringOffset + tail);
