@@ -15,9 +15,12 @@ namespace {
 
 constexpr std::size_t kEventfdCounterWidth = 8;
 
-/** Take the pending signal. @returns 0, EAGAIN where there is none, or the errno of a descriptor that failed */
-int Take(int fd, std::size_t width) {
-  std::uint64_t count = 0;
+/**
+ * Take the pending signal. @returns 0, EAGAIN where there is none, or the errno of a descriptor that failed
+ * @param count how many were given: to an eventfd since it was read last, to a UIO device ever
+ */
+int Take(int fd, std::size_t width, std::uint64_t& count) {
+  count = 0;
   ssize_t size;
   do {
     size = ::read(fd, &count, width);
@@ -52,10 +55,16 @@ void EventDescriptor::Raise(Napi::Env env) {
 void EventDescriptor::Listen(Napi::Object receiver, Napi::Function callback, const char* name,
                              std::function<bool()> wanted) {
   if (poller_ != nullptr) throw Napi::Error::New(receiver.Env(), std::string(name) + " has a listener already");
-  const auto ready = [fd = fd_.Get(), width = width_, path = path_, wanted = std::move(wanted)](Poller& poller,
-                                                                                              int status) {
-    const int error = status < 0 ? -status : Take(fd, width);
-    if (error == 0) return wanted() ? poller.Call() : void();
+  const auto ready = [last = std::uint64_t{0}, fd = fd_.Get(), width = width_, path = path_,
+                      wanted = std::move(wanted)](Poller& poller, int status) mutable {
+    std::uint64_t count = 0;
+    const int error = status < 0 ? -status : Take(fd, width, count);
+    if (error == 0) {
+      const bool isTotal = width != kEventfdCounterWidth;
+      poller.NoteSeveral((isTotal ? static_cast<std::uint32_t>(count - last) : count) > 1);
+      last = count;
+      return wanted() ? poller.Call() : void();
+    }
     if (error == EAGAIN) return;
     // A removed device stays readable: polling on would spin.
     poller.Close();

@@ -58,7 +58,7 @@ void Poller::Call(napi_value argument) { callback_.Call(1, &argument); }
 void Poller::OnPoll(uv_poll_t* handle, int status, int) {
   auto* poller = static_cast<Poller*>(handle->data);
   poller->Serve(status);
-  if (poller->wait_ && poller->IsOpen()) uv_prepare_start(&poller->prepare_, OnPrepare);
+  if (poller->wait_ && !poller->several_ && poller->IsOpen()) uv_prepare_start(&poller->prepare_, OnPrepare);
 }
 
 void Poller::OnPrepare(uv_prepare_t* handle) {
@@ -66,7 +66,7 @@ void Poller::OnPrepare(uv_prepare_t* handle) {
   uv_prepare_stop(handle);
   poller->wait_->Run([poller] {
     poller->Serve(0);
-    return poller->IsOpen();
+    return poller->IsOpen() && !poller->several_;
   });
 }
 

@@ -23,7 +23,10 @@ namespace lunette {
  */
 class Poller : public std::enable_shared_from_this<Poller> {
  public:
-  /** `dense`: one input often follows close upon another, and is waited for without a turn of the event loop. */
+  /**
+   * `dense`: one input often follows close upon another, and is waited for without a turn of the event loop, unless
+   * several signals come at a time.
+   */
   enum class Rhythm { sparse, dense };
 
   /** Runs when the descriptor has input (status 0) or polling failed (a negative errno); hands input to Call(). */
@@ -43,6 +46,11 @@ class Poller : public std::enable_shared_from_this<Poller> {
 
   Napi::Env Env() const { return env_; }
   bool IsOpen() const { return self_ != nullptr && !closing_; }
+  /**
+   * Only from Ready: the input stands for several signals. The next ones, too, come together where the loop has its turn
+   * first, and are served at less cost than one by one.
+   */
+  void NoteSeveral(bool several) { several_ = several; }
   /** Keep, or no longer keep, the event loop alive. */
   void SetRef(bool referenced);
   void Close();
@@ -69,6 +77,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   std::optional<DirectWait> wait_;
   /** Of the two handles, those that libuv still has. */
   int handles_ = 0;
+  bool several_ = false;
   bool closing_ = false;
   LoopCallback callback_;
   napi_async_cleanup_hook_handle hook_ = nullptr;

@@ -54,6 +54,16 @@ describe('a region whose wake-ups follow each other closely', () => {
     expect(turns()! - before).to.be.lessThan(calls / 2);
   });
 
+  it('serves them turn by turn where several signals come at a time', async function () {
+    const before = turns();
+    if (before === undefined) this.skip();
+    const calls = await wakingUntil(async (onWake) => {
+      for (let i = 0; i < 200; i++)
+        await new Promise<void>((resolve) => onWake(() => resolve(producer.wake())));
+    });
+    expect(turns()! - before).to.be.at.least(calls - 5);
+  });
+
   it('leaves timers their turn', async () => {
     await wakingUntil(async () => {
       for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 2));
