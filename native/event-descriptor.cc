@@ -13,8 +13,6 @@ namespace lunette {
 
 namespace {
 
-constexpr std::size_t kEventfdCounterWidth = 8;
-
 /**
  * Take the pending signal. @returns 0, EAGAIN where there is none, or the errno of a descriptor that failed
  * @param count how many were given: to an eventfd since it was read last, to a UIO device ever
@@ -35,7 +33,7 @@ int Take(int fd, std::size_t width, std::uint64_t& count) {
 EventDescriptor EventDescriptor::Create(Napi::Env env) {
   UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!fd.IsOpen()) throw SyscallError(env, errno, "eventfd");
-  return EventDescriptor(std::move(fd), kEventfdCounterWidth);
+  return EventDescriptor(std::move(fd), kEventfdWidth);
 }
 
 EventDescriptor::EventDescriptor(UniqueFd fd, std::size_t width, std::string path)
@@ -60,7 +58,7 @@ void EventDescriptor::Listen(Napi::Object receiver, Napi::Function callback, con
     std::uint64_t count = 0;
     const int error = status < 0 ? -status : Take(fd, width, count);
     if (error == 0) {
-      const bool isTotal = width != kEventfdCounterWidth;
+      const bool isTotal = width != EventDescriptor::kEventfdWidth;
       poller.NoteSeveral((isTotal ? static_cast<std::uint32_t>(count - last) : count) > 1);
       last = count;
       return wanted() ? poller.Call() : void();

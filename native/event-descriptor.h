@@ -18,6 +18,9 @@ namespace lunette {
  */
 class EventDescriptor {
  public:
+  /** Bytes of an eventfd's counter. */
+  static constexpr std::size_t kEventfdWidth = 8;
+
   EventDescriptor() = default;
   /** A new eventfd. */
   static EventDescriptor Create(Napi::Env env);

@@ -15,8 +15,6 @@ namespace lunette {
 
 namespace {
 
-constexpr std::size_t kEventfdCounterWidth = 8;
-
 /** What makes a mapping of the whole file safe: it can never become shorter than it was. */
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
@@ -90,8 +88,8 @@ void MemoryRegion::AttachTo(Napi::Env env, Napi::Object descriptors) {
                                     " is not the memory of an open MemoryRegion of " + std::to_string(size) +
                                     " bytes");
   }
-  wake_ = EventDescriptor(Duplicate(env, wake), kEventfdCounterWidth);
-  doorbell_ = EventDescriptor(Duplicate(env, doorbell), kEventfdCounterWidth);
+  wake_ = EventDescriptor(Duplicate(env, wake), EventDescriptor::kEventfdWidth);
+  doorbell_ = EventDescriptor(Duplicate(env, doorbell), EventDescriptor::kEventfdWidth);
   Map(env, size);
 }
 

@@ -15,10 +15,10 @@ std::shared_ptr<Poller> Poller::Open(Napi::Object receiver, Napi::Function callb
 void Poller::Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource,
                    Rhythm rhythm) {
   uv_loop_t* loop = nullptr;
-  Check(env_, napi_get_uv_event_loop(env_, &loop));
+  Check(Env(), napi_get_uv_event_loop(Env(), &loop));
   // A handle that failed to initialise must not be closed: so this comes first, and alone.
   const int initialised = uv_poll_init(loop, &poll_, fd);
-  if (initialised != 0) throw SyscallError(env_, -initialised, "epoll_ctl");
+  if (initialised != 0) throw SyscallError(Env(), -initialised, "epoll_ctl");
   uv_prepare_init(loop, &prepare_);
   uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
   handles_ = 2;
@@ -27,10 +27,10 @@ void Poller::Start(Napi::Object receiver, Napi::Function callback, int fd, const
   self_ = shared_from_this();
 
   try {
-    Check(env_, napi_add_async_cleanup_hook(env_, OnEnvironmentCleanup, this, &hook_));
+    Check(Env(), napi_add_async_cleanup_hook(Env(), OnEnvironmentCleanup, this, &hook_));
     callback_.Keep(receiver, callback, resource);
     const int started = uv_poll_start(&poll_, UV_READABLE, OnPoll);
-    if (started != 0) throw SyscallError(env_, -started, "epoll_ctl");
+    if (started != 0) throw SyscallError(Env(), -started, "epoll_ctl");
   } catch (const Napi::Error&) {
     Close();
     throw;
@@ -71,18 +71,18 @@ void Poller::OnPrepare(uv_prepare_t* handle) {
 }
 
 void Poller::Serve(int status) {
-  Napi::HandleScope scope(env_);
+  Napi::HandleScope scope(Env());
   try {
     ready_(*this, status);
   } catch (const Napi::Error& error) {
-    napi_fatal_exception(env_, error.Value());
+    napi_fatal_exception(Env(), error.Value());
   }
 }
 
 void Poller::OnClosed(uv_handle_t* handle) {
   auto* poller = static_cast<Poller*>(handle->data);
   if (--poller->handles_ > 0) return;
-  Napi::HandleScope scope(poller->env_);
+  Napi::HandleScope scope(poller->Env());
   poller->callback_.Release();
   // Last: the environment may go as soon as the hook is gone.
   if (poller->hook_ != nullptr) napi_remove_async_cleanup_hook(poller->hook_);

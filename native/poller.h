@@ -44,7 +44,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  Napi::Env Env() const { return env_; }
+  Napi::Env Env() const { return callback_.Env(); }
   bool IsOpen() const { return self_ != nullptr && !closing_; }
   /**
    * Only from Ready: the input stands for several signals. The next ones, too, come together where the loop has its turn
@@ -60,7 +60,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   void Call(napi_value argument);
 
  private:
-  Poller(Napi::Env env, Ready ready) : env_(env), ready_(std::move(ready)), callback_(env) {}
+  Poller(Napi::Env env, Ready ready) : ready_(std::move(ready)), callback_(env) {}
   void Start(Napi::Object receiver, Napi::Function callback, int fd, const char* resource, Rhythm rhythm);
   void Serve(int status);
 
@@ -69,7 +69,6 @@ class Poller : public std::enable_shared_from_this<Poller> {
   static void OnClosed(uv_handle_t* handle);
   static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poller);
 
-  Napi::Env env_;
   Ready ready_;
   uv_poll_t poll_{};
   /** Active from an input to the end of the event loop's turn: then the next one is waited for. */
